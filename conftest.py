@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +39,27 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = 1
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """Look for no garbage while thousands of tests are loaded, and later never among them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Select and order the tests.
 
     Long tests run only on request (`-m long`, `make test-long`). Tests that do not depend on the database are
-    not repeated on PostgreSQL.
+    not repeated on PostgreSQL, and those that take long there only on request.
     """
     unwanted = {"any_database"} if IS_ON_POSTGRESQL else set()
     if "long" not in config.getoption("markexpr", "") and os.environ.get("TEST_LONG") != "1":
-        unwanted.add("long")
+        unwanted |= {"long", "long_on_postgresql"} if IS_ON_POSTGRESQL else {"long"}
     left_out = [item for item in items if unwanted & {mark.name for mark in item.iter_markers()}]
     config.hook.pytest_deselected(items=left_out)
     items[:] = sorted((item for item in items if item not in left_out), key=_place)
@@ -62,6 +74,15 @@ def _place(item: pytest.Item) -> int:
         return 0
     mark = item.get_closest_marker("timeout")
     return -1 - int(mark.args[0] if mark else 0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quickly_emptied_tables() -> Iterator[None]:
+    from harness.emptied_tables import empty_tables_after
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("django.test.TransactionTestCase._fixture_teardown", empty_tables_after)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -101,18 +122,33 @@ def network() -> Iterator[Network]:
         yield network
 
 
-@pytest.fixture(scope="session")
-def with_static_files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
-    """Puts prepared static files into a VAR_DIR, so that the first start of a site is quick.
-
-    Preparing them takes many seconds, so it is done once for all workers.
-    """
+def _made_once(tmp_path_factory: pytest.TempPathFactory, name: str, *command: str) -> Path:
+    """Return a VAR_DIR in which this command has run. The first worker runs it for all."""
     mine = tmp_path_factory.getbasetemp()
-    folder = (mine.parent if surroundings.is_worker else mine) / "static-files"
+    folder = (mine.parent if surroundings.is_worker else mine) / name
     with (folder.with_suffix(".lock")).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
-            WebServer(folder).manage("collectstatic", "--no-input", "--verbosity", "0", check=True)
+            WebServer(folder).manage(*command, "--verbosity", "0", check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def with_tables(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
+    """Puts a migrated SQLite database without data into a VAR_DIR. Migrating takes seconds."""
+    folder = _made_once(tmp_path_factory, "tables", "migrate")
+
+    def make(var_dir: Path) -> None:
+        var_dir.mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / "lifereview.sqlite3", var_dir)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def with_static_files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
+    """Puts prepared static files into a VAR_DIR. Preparing them takes many seconds."""
+    folder = _made_once(tmp_path_factory, "static-files", "collectstatic", "--no-input")
 
     def make(var_dir: Path) -> None:
         shutil.copytree(folder / "static", var_dir / "static", copy_function=os.link)

@@ -2,7 +2,10 @@
 
     python -m harness.listener_screenshots
 
-starts a site of its own with the shipped journey, walks through every screen, and ends it again.
+starts a site of its own with the shipped journey, walks through every screen, and ends it again. To look at
+every screen in every window, light and dark, before a change of the page:
+
+    python -m harness.listener_screenshots --everywhere --into FOLDER
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ OTHER_WINDOWS: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {  # of a que
     "desktop": ((1440, 900), {}),
     "landscape": ((844, 390), {}),
 }
+EVERY_WINDOW = {"phone": PHONE, "landscape": (844, 390), "tablet": (820, 1180), "desktop": (1440, 900)}
 HELPERS = {
     "HELP_LINE_NAME": "Samaritans",
     "HELP_LINE_NUMBER": "116 123",
@@ -42,9 +46,20 @@ HELPERS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description="Take the pictures of the listener's page anew.")
     parser.add_argument("--into", type=Path, default=FOLDER, help="another folder")
-    into: Path = parser.parse_args().into
+    parser.add_argument(
+        "--everywhere", action="store_true", help="each screen in every window, light and dark"
+    )
+    given = parser.parse_args()
+    into: Path = given.into
     into.mkdir(parents=True, exist_ok=True)
     with shipped_site() as url, chromium() as browser:
+        if given.everywhere:
+            for window, size in EVERY_WINDOW.items():
+                for scheme in ("light", "dark"):
+                    visit = visit_of(browser, url, size, color_scheme=scheme)
+                    for name in visit.screens():
+                        keep(visit, into / f"{name}-{window}-{scheme}.png")
+            return
         visit = visit_of(browser, url, PHONE)
         for name in visit.screens():
             keep(visit, into / f"listener-{name}.png")

@@ -169,7 +169,9 @@ class Visit:
         self.page.reload()
         self.wait_until_open()
         yield "welcome"
-        self.jump("finish")
+        self.jump(self.page.locator("[data-kind=outro]").get_attribute("data-narrative") or "")
+        yield "outro"
+        self.press("Continue")
         yield "finish"
         for name, button in (("add", "Add to an answer"), ("keep", "Print or save my story")):
             self.press(button)

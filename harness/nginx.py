@@ -33,11 +33,15 @@ http {{
 
 
 class NginxServer:
-    """Listens at `url` in front of hosts at these addresses (`127.0.0.1:8000`)."""
+    """Listens at `url` in front of hosts at these addresses (`127.0.0.1:8000`, `unix:/run/site.sock`).
 
-    def __init__(self, hosts: Sequence[str]) -> None:
+    `below` is a path of nginx that leads to them, such as `/story`. `cuts_off`: nginx cuts that path off.
+    """
+
+    def __init__(self, hosts: Sequence[str], *, below: str = "", cuts_off: bool = False) -> None:
         self.port = free_port()
-        self.url = f"http://{HOST}:{self.port}"
+        self.url = f"http://{HOST}:{self.port}{below}"
+        self._below, self._cuts_off = below, cuts_off
         self._hosts = hosts
         self._folder: Path | None = None
         self._server: ServerProcess | None = None
@@ -78,4 +82,7 @@ class NginxServer:
         redirect = re.compile(r"server \{\s+listen 80;.*?\n\}\n", re.DOTALL)
         rest = redirect.sub("", rest)
         rest = re.sub(r"(?m)^ +ssl_certificate.*\n", "", rest)
+        rest = rest.replace("location / {", f"location {self._below}/ {{")
+        if self._cuts_off:
+            rest = rest.replace("proxy_pass http://lifereview;", "proxy_pass http://lifereview/;")
         return before + hosts + rest.replace("listen 443 ssl http2;", f"listen {HOST}:{self.port};")

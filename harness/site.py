@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Mapping
@@ -171,7 +173,8 @@ class WebServer(Site):
     def prepare(self) -> None:
         if not self.is_prepared:
             self.manage("migrate", "--verbosity", "0", check=True)
-            self.manage("collectstatic", "--no-input", "--verbosity", "0", check=True)
+            if not (self.var_dir / "static").exists():
+                self.manage("collectstatic", "--no-input", "--verbosity", "0", check=True)
             self.is_prepared = True
 
     def command(self) -> list[str]:
@@ -183,3 +186,19 @@ class WebServer(Site):
     def worker_pids(self) -> list[int]:
         """The processes that answer requests. The master replaces one that dies."""
         return [worker.pid for worker in psutil.Process(self.pid).children() if is_alive(worker)]
+
+
+class SocketFileServer(WebServer):
+    """A web server that only a proxy on this machine reaches, through a socket file."""
+
+    @property
+    def socket_file(self) -> Path:
+        # Not below the folder of a test, which only its owner may enter: nginx has workers of another user.
+        return Path(tempfile.gettempdir()) / f"lifereview-{self.port}.sock"
+
+    def environment(self) -> dict[str, str]:
+        return super().environment() | {"HOST": f"unix:{self.socket_file}"}
+
+    def is_healthy(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.socket_file)) == 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import secrets
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -30,15 +32,26 @@ def let_broken_clips_be_tried_again(site: Site) -> None:
     execute(site, "UPDATE ttscache_lease SET until = '2020-01-01 00:00:00' WHERE error LIKE 'broken_audio%'")
 
 
-def execute(site: Site, sql: str) -> None:
-    """Run a statement on the site's database."""
+def execute(site: Site, sql: str, *values: object) -> None:
+    """Run a statement, with %s for each value, on the site's database."""
     url = site.env.get("DATABASE_URL", "")
     if url:
         with psycopg.connect(url) as postgresql:
-            postgresql.execute(sql)
+            postgresql.execute(sql, values or None)
         return
     with closing(sqlite3.connect(site.var_dir / "lifereview.sqlite3", timeout=20)) as sqlite, sqlite:
-        sqlite.execute(sql)
+        sqlite.execute(sql.replace("%s", "?") if values else sql, values)
+
+
+def new_token(site: Site, name: str = "harness", *, admin: bool = False) -> str:
+    """Put an API token into the site's database. The command for this takes a second and more to load."""
+    token = secrets.token_urlsafe(32)
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    columns = "name, digest, may_speak, may_read_figures, is_admin, created_at"
+    values = "%s, %s, %s, %s, %s, CURRENT_TIMESTAMP"
+    insert = f"INSERT INTO ttscache_apitoken ({columns}) VALUES ({values})"
+    execute(site, insert, name, digest, True, True, admin)
+    return token
 
 
 def kept_in_database(site: Site, content_hash: str) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""SmallDisk: a tiny file system, to test with a disk that is really full."""
+"""SmallDisk and ReadOnlyDisk: file systems to test with a disk that is really full, or cannot be written."""
 
 from __future__ import annotations
 
@@ -32,6 +32,28 @@ class SmallDisk:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         _run("umount", "--lazy", str(self.folder))
+
+
+class ReadOnlyDisk:
+    """Mounts a folder over itself so that nobody can write there. Skips the test without root to mount it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = str(folder)
+
+    def __enter__(self) -> Self:
+        mounted = _run("mount", "--bind", self._folder, self._folder)
+        if mounted.returncode:
+            pytest.skip(f"cannot mount a read-only disk: {mounted.stderr.strip()}")
+        _run("mount", "-o", "remount,ro,bind", self._folder).check_returncode()
+        return self
+
+    def make_writable(self) -> None:
+        _run("mount", "-o", "remount,rw,bind", self._folder).check_returncode()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _run("umount", "--lazy", self._folder)
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from lifereview.settings import *  # noqa: F403
 from lifereview.settings import LOGGING as _QUIET
 
-_known: dict[str, Any] = _QUIET["loggers"]  # type: ignore[assignment]
+_known: dict[str, Any] = _QUIET["loggers"]
 _names = (*_known, "django.db.backends", "openai", "httpcore2", "redis")
 LOGGING = {
     **_QUIET,

@@ -9,9 +9,12 @@ from django.contrib import admin
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_q import admin as q_admin
 from django_q.models import Failure, OrmQ, Schedule, Success
 from unfold.admin import ModelAdmin
@@ -23,6 +26,10 @@ from ttscache.monitoring.schedules import problem_of
 
 for _model in (User, Group, Schedule, Success, Failure, OrmQ):
     admin.site.unregister(_model)
+# Their pages would show the secret of a colleague's second factor.
+for _device in (TOTPDevice, StaticDevice):
+    if admin.site.is_registered(_device):
+        admin.site.unregister(_device)
 
 
 @admin.register(User)
@@ -146,11 +153,22 @@ class ScheduleAdmin(q_admin.ScheduleAdmin, ModelAdmin):  # type: ignore[misc]
 class EndedTaskAdmin(ModelAdmin):  # type: ignore[misc]
     """Only staff who may change tasks can run one again; django-q2 would let everyone who sees it."""
 
+    actions = ("resubmit_task",)
+
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions: dict[str, Any] = super().get_actions(request)
         if not self.has_change_permission(request):
             actions.pop("resubmit_task", None)
         return actions
+
+    @admin.action(description="Resubmit selected tasks to queue")
+    def resubmit_task(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Does what django-q2 does, which removes the row of a failed task, and logs each task."""
+        chosen = list(queryset)
+        for task in chosen:
+            self.log_change(request, task, f"Run again: {task.func}.")
+        q_admin.resubmit_task(self, request, chosen)
+        self.message_user(request, "Run again: " + ", ".join(str(task) for task in chosen))
 
 
 @admin.register(Success)

@@ -7,20 +7,30 @@ from typing import Any
 os.environ["LIFEREVIEW_PROCESS"] = "web"  # set before the settings are read: they give the web its pool
 
 from lifereview import settings
+from lifereview.listening import bind_address, open_socket_file
+from lifereview.private_files import UMASK, tighten, write_privately
+from lifereview.server_errors import answer_server_errors_in_json
 from lifereview.temporary_files import folder_in_memory, use_own_temporary_folder
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifereview.settings")
+# gunicorn would answer 500 to a request without this path; lifereview/sub_path.py serves both.
+os.environ.pop("SCRIPT_NAME", None)
+write_privately()
 use_own_temporary_folder()
+tighten(settings.VAR_DIR, settings.TTSCACHE["files_dir"])
+answer_server_errors_in_json()
 
-bind = (
-    f"{settings.HOST}:{settings.PORT}" if ":" not in settings.HOST else f"[{settings.HOST}]:{settings.PORT}"
-)
+bind = bind_address()
+# gunicorn believes the same header of the same proxies as lifereview.trusted_proxies.
+forwarded_allow_ips = ",".join(settings.TRUSTED_PROXIES)
+secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
 workers = settings.WEB_WORKERS
 worker_class = "gthread"
 threads = settings.WEB_THREADS
 worker_connections = 1000
 backlog = 2048
 keepalive = 15
+umask = UMASK  # for a socket file
 timeout = 60  # a worker that does not answer its master for this long is replaced
 graceful_timeout = 7  # the supervisor allows 10 s in total
 # In memory: gunicorn's heartbeat file on a slow disk would block the worker.
@@ -29,6 +39,12 @@ control_socket_disable = True
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
+logconfig_dict = settings.LOGGING  # its lines look like ours
+
+
+def when_ready(server: Any) -> None:
+    """Make a socket file usable for the proxy, whatever the umask is."""
+    open_socket_file()
 
 
 def post_worker_init(worker: Any) -> None:

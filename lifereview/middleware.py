@@ -15,6 +15,8 @@ _RELAXED = "; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 
 # A program that looks after this site often knows its address only, which is none of ALLOWED_HOSTS.
 PROBES = frozenset(["/api/health", "/readyz", "/metrics"])
 
+ONLY_PLAYING = "This site cannot save anything just now; it only plays what it has. Please try again later."
+
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -27,6 +29,21 @@ def content_security_policy(get_response: Handler) -> Handler:
         policy = _policy(conf().cdn_origin) + (_RELAXED if is_relaxed else "")
         response.headers.setdefault("Content-Security-Policy", policy)
         return response
+
+    return answer
+
+
+def refuse_changes(get_response: Handler) -> Handler:
+    """Refuse what would change something while nothing can be written. What needs no change is answered.
+
+    The API answers for itself: there a text that is on record plays, whatever the method.
+    """
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        is_api = request.path_info.startswith(("/api/", "/v1/"))
+        if is_api or request.method in ("GET", "HEAD", "OPTIONS"):
+            return get_response(request)
+        return HttpResponse(ONLY_PLAYING, status=503, content_type="text/plain; charset=utf-8")
 
     return answer
 

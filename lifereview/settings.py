@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import os
 import socket
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from corsheaders.defaults import default_headers
+from django.conf.global_settings import PASSWORD_HASHERS as DEFAULT_HASHERS
 
 from lifereview import admin_theme
+from lifereview.env.addresses import as_host, is_loopback, private_addresses
+from lifereview.env.commit import commit
 from lifereview.env.databases import caches, databases
 from lifereview.env.env_file import env_file_values
 from lifereview.env.mail import alert_emails, mail_settings
 from lifereview.env.object_storage import object_storage_settings
+from lifereview.env.proxies import trusted_proxies
 from lifereview.env.reader import TELEPHONE_NUMBER, Environment
 from lifereview.env.secret_key import secret_key
 from lifereview.env.speech import ttscache_settings
@@ -27,19 +32,27 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment({**env_file_values(BASE_DIR / ".env"), **os.environ})
 
 # --- the web server (read by gunicorn.conf.py) -----------------------------------------------------------
-HOST = env.text("HOST", "127.0.0.1")
+HOST = env.text("HOST", "127.0.0.1").strip("[]")  # an IPv6 address is also taken as URLs have it
 PORT = env.integer("PORT", 8000, least=1, most=65535)
 WEB_WORKERS = env.integer("WEB_WORKERS", 2, least=1, most=64)
 WEB_THREADS = env.integer("WEB_THREADS", 64, least=4, most=1024)
 
 # --- what the embedded default writes --------------------------------------------------------------------
-VAR_DIR = env.writable_folder("VAR_DIR", BASE_DIR / "var", mode=0o750)
+VAR_DIR = env.writable_folder("VAR_DIR", BASE_DIR / "var", mode=0o700)
 TEMPORARY_DIR = VAR_DIR / "tmp"  # made and used by use_own_temporary_folder()
+# Set by `serve` while nothing can be written: listeners hear what was made before.
+ONLY_PLAYS = os.environ.get("LIFEREVIEW_ONLY_PLAYS") == "1"
 DEBUG = env.flag("DEBUG", False)
 VERSION = "0.1.0"  # keep equal to pyproject.toml, which may be missing where this runs
+COMMIT = commit(env, BASE_DIR)
 
 # --- who may call ----------------------------------------------------------------------------------------
-THIS_MACHINE = list(dict.fromkeys(["localhost", "127.0.0.1", "[::1]", socket.gethostname().lower()]))
+_NAME = socket.gethostname().lower()
+THIS_MACHINE = list(dict.fromkeys(["localhost", "127.0.0.1", "[::1]", _NAME]))
+# Devices in the same room reach this machine by its private addresses, or by its name in their network.
+OTHER_DEVICES_MAY_CALL = not is_loopback(HOST)
+if OTHER_DEVICES_MAY_CALL:
+    THIS_MACHINE += [f"{_NAME}.local", *map(as_host, private_addresses())]
 _HOST_PATTERN = r"\*|\.?[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:]+\]"
 ALLOWED_HOSTS = env.words(
     "ALLOWED_HOSTS", THIS_MACHINE, pattern=_HOST_PATTERN, allowed="a list of host names, such as example.org"
@@ -51,6 +64,7 @@ _ORIGINS: dict[str, Any] = {
 CORS_ALLOWED_ORIGINS = env.words("CORS_ALLOWED_ORIGINS", **_ORIGINS)
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", **_ORIGINS)
 IS_BEHIND_TLS = any(origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS)
+TRUSTED_PROXIES = trusted_proxies(env)  # read by lifereview.trusted_proxies and gunicorn.conf.py
 
 SECRET_KEY = secret_key(env, VAR_DIR, ALLOWED_HOSTS, THIS_MACHINE)
 
@@ -73,13 +87,14 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_static",
     "lifereview",  # before django_q, because it replaces the command qcluster
     "django_q",
+    "axes",
     "ttscache",
     "narratives",
 ]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "lifereview.static_files.StaticFiles",
     "lifereview.middleware.bodiless_head",
     "lifereview.middleware.content_security_policy",
     # Only with other origins: it makes every response vary by Origin, which caches dislike.
@@ -87,6 +102,7 @@ MIDDLEWARE = [
     "lifereview.unusable_addresses.refuse_unusable_addresses",
     # After CORS, because its responses need the CORS headers; before sessions, so that a hit runs no query.
     "ttscache.delivery.middleware.published_clips_middleware",
+    *(["lifereview.middleware.refuse_changes"] if ONLY_PLAYS else []),
     "django.contrib.sessions.middleware.SessionMiddleware",
     "lifereview.middleware.HostChecks",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -95,6 +111,8 @@ MIDDLEWARE = [
     "lifereview.staff_time.staff_time_zone",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "lifereview.sign_in.remember_browser",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "lifereview.urls"
@@ -117,11 +135,16 @@ TEMPLATES = [
 
 # --- database --------------------------------------------------------------------------------------------
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DATABASES = databases(env, VAR_DIR, is_web_process=os.environ.get("LIFEREVIEW_PROCESS") == "web")
+DATABASES = databases(
+    env,
+    VAR_DIR,
+    is_web_process=os.environ.get("LIFEREVIEW_PROCESS") == "web",
+    only_plays=ONLY_PLAYS,
+)
 CACHES = caches(env)
 
 # --- speech ----------------------------------------------------------------------------------------------
-TTSCACHE = ttscache_settings(env, VAR_DIR, WEB_THREADS)
+TTSCACHE = {**ttscache_settings(env, VAR_DIR, WEB_THREADS), "only_plays": ONLY_PLAYS}
 globals().update(object_storage_settings(env))  # AWS_…, which django-storages reads from the settings
 
 # --- background tasks ------------------------------------------------------------------------------------
@@ -151,6 +174,8 @@ LOCAL_CONTACT = env.text("LOCAL_CONTACT")
 HELP_LINE = env.text("HELP_LINE")
 HELP_AFTER_HEAVY = env.flag("HELP_AFTER_HEAVY", default=True)  # after an urgent answer help always shows
 
+FORCE_SCRIPT_NAME = env.matching("SCRIPT_NAME", r"(/[\w.~-]+)+", "a path, such as /life-review") or None
+
 # --- HTTP API --------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -162,7 +187,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "ttscache.api.errors.answer_error",
     "DEFAULT_THROTTLE_RATES": throttle_rates(env),
-    "NUM_PROXIES": 1 if IS_BEHIND_TLS else 0,  # whose word counts for a caller's address
+    "NUM_PROXIES": 0,  # REMOTE_ADDR: lifereview.trusted_proxies has put the caller's address there
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
@@ -170,6 +195,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "A guided life story, spoken aloud, without waiting.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVERS": [{"url": FORCE_SCRIPT_NAME}] if FORCE_SCRIPT_NAME else [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
@@ -193,10 +219,26 @@ CORS_ALLOW_HEADERS = [
 ]
 CORS_EXPOSE_HEADERS = [
     *("Accept-Ranges", "Cache-Status", "Content-Range", "ETag", "Retry-After"),
-    *("x-request-id", "x-should-retry"),
+    *("X-Request-Id", "x-should-retry"),
 ]
 
 # --- signing in, security --------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = [
+    "lifereview.sign_in.LimitedSignIn",
+    "django.contrib.auth.backends.ModelBackend",
+]
+PASSWORD_HASHERS = ["lifereview.password_hashing.PBKDF2InTurn", *DEFAULT_HASHERS[1:]]
+# django-axes counts failed sign-ins in the database, for all processes and hosts.
+AXES_FAILURE_LIMIT = 20
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # otherwise more guesses would lock staff out for ever
+AXES_LOCKOUT_PARAMETERS = "lifereview.sign_in.counted_together"
+AXES_CLIENT_IP_CALLABLE = "lifereview.sign_in.caller_address"
+AXES_LOCKOUT_CALLABLE = "lifereview.sign_in.refused_page"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False  # its lists hold what strangers have typed
+AXES_VERBOSE = False
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -216,8 +258,8 @@ LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"  # after opening the login page directly
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_BEHIND_TLS
-if IS_BEHIND_TLS:
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Only the header of one of TRUSTED_PROXIES gets this far.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SILENCED_SYSTEM_CHECKS = [
     "security.W004",  # HSTS and
     "security.W008",  # the redirect to https are the task of the proxy that ends TLS
@@ -233,28 +275,42 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
-FORCE_SCRIPT_NAME = env.matching("SCRIPT_NAME", r"(/[\w.~-]+)+", "a path, such as /life-review") or None
 STATIC_URL = f"{FORCE_SCRIPT_NAME or ''}/static/"
 STATIC_ROOT = VAR_DIR / "static"
+FILE_UPLOAD_PERMISSIONS = 0o600  # Django would open the collected files to everybody on this machine
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "lifereview.static_files.StaticFilesStorage"},
 }
 
 # --- logging: keys and ids, never what someone said ------------------------------------------------------
-LOGGING = {
+LOG_FORMAT = env.choice("LOG_FORMAT", "line", ("line", "json"))
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"no_traceback": {"()": "lifereview.log_filters.RefusalWithoutTraceback"}},
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "filters": {
+        "no_traceback": {"()": "lifereview.log_filters.RefusalWithoutTraceback"},
+        "no_quotation": {"()": "lifereview.log_filters.RefusalWithoutQuotation"},
+    },
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "json": {"()": "lifereview.log_format.JsonLines"},
+    },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_traceback"]}
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": LOG_FORMAT,
+            "filters": ["no_traceback", "no_quotation"],
+        }
     },
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         "django.request": {"level": "ERROR"},  # wrong requests of strangers are not worth a line
         "django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        "gunicorn.error": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        "axes": {"level": "ERROR"},  # lifereview.sign_in writes one line for each sign-in
         "httpx2": {"level": "WARNING"},
     },
 }

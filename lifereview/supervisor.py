@@ -82,18 +82,30 @@ class Child:
 
 
 class Supervisor:
-    """Runs the children until a signal comes, or until the process that started this one ends."""
+    """Runs the children until a signal comes, `until` is true, or the process that started this one ends."""
 
-    def __init__(self, children: Sequence[Child], *, stopping_mark: Path, ends_with_parent: bool) -> None:
+    def __init__(
+        self,
+        children: Sequence[Child],
+        *,
+        stopping_mark: Path,
+        ends_with_parent: bool,
+        until: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._children = children
         self._stopping_mark = stopping_mark
         self._parent = os.getppid() if ends_with_parent else None
+        self._until = until
         self._is_stopping = False
         self._env = {
             **os.environ,
             "LIFEREVIEW_SUPERVISOR": str(os.getpid()),
             "LIFEREVIEW_STOPPING_MARK": str(stopping_mark),
         }
+
+    @property
+    def was_asked_to_stop(self) -> bool:
+        return self._is_stopping
 
     def run(self) -> int:
         """Run the children. Returns 0 if everything stopped by itself in time, else 1."""
@@ -102,11 +114,11 @@ class Supervisor:
             # nohup(1), and a shell that starts a job in the background, ask us to ignore these signals.
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._stop_soon)
-        self._stopping_mark.unlink(missing_ok=True)
+        self._mark_stopping(False)
         for child in self._children:
             child.start(self._env)
         try:
-            while not self._is_stopping:
+            while not self._is_stopping and not self._until():
                 self._look_after_children()
                 time.sleep(CHECK_SECONDS)
                 if self._parent is not None and os.getppid() != self._parent:
@@ -131,13 +143,13 @@ class Supervisor:
     def _start_later(self, child: Child, why: str) -> None:
         child.failures = 1 if child.uptime_seconds > MAX_PAUSE_SECONDS * 3 else child.failures + 1
         pause = min(MAX_PAUSE_SECONDS, 0.25 * 2**child.failures)
-        print(f"{child.name} {why}; starting it again.", file=sys.stderr, flush=True)
+        logger.warning("%s %s; starting it again.", child.name, why)
         child.kill()  # the leader's workers may still run
         child.process = None
         child.start_again_at = time.monotonic() + pause
 
     def _stop(self) -> bool:
-        self._stopping_mark.touch()
+        self._mark_stopping(True)
         end = time.monotonic() + STOP_SECONDS
         for child in self._children:
             child.ask_to_stop()
@@ -146,13 +158,19 @@ class Supervisor:
         late = [child for child in self._children if not child.is_session_empty()]
         for child in self._children:
             child.kill()
-        self._stopping_mark.unlink(missing_ok=True)
+        self._mark_stopping(False)
         for child in late:
-            print(
-                f"{child.name} did not stop in time and was killed; the next start resumes its work.",
-                file=sys.stderr,
+            logger.warning(
+                "%s did not stop in time and was killed; the next start resumes its work.", child.name
             )
         return not late
+
+    def _mark_stopping(self, is_stopping: bool) -> None:
+        with suppress(OSError):  # a full or read-only disk; without the mark a task may be cut off
+            if is_stopping:
+                self._stopping_mark.touch()
+            else:
+                self._stopping_mark.unlink(missing_ok=True)
 
 
 def _is_anyone_in_session(leader: int) -> bool:

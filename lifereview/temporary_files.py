@@ -12,7 +12,10 @@ from django.conf import settings
 def use_own_temporary_folder() -> None:
     """Make Python and all programs that this process starts put their temporary files into VAR_DIR."""
     folder: Path = settings.TEMPORARY_DIR
-    folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError:
+        return  # VAR_DIR cannot be written; Python looks for another folder
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
 
 

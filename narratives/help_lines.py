@@ -45,6 +45,11 @@ class HelpLines:
         """The number that the button "Call now" dials; empty where there is none."""
         return self.number_to_dial or self.emergency_number_to_dial
 
+    @property
+    def call_now_in_words(self) -> str:
+        """The setting that this number is from."""
+        return self.number if self.number_to_dial else self.emergency_number
+
 
 def help_lines() -> HelpLines:
     return HelpLines(
@@ -57,6 +62,28 @@ def help_lines() -> HelpLines:
     )
 
 
-def _dialled(number: str) -> str:
-    """Keep the digits and plus signs, as a `tel:` address needs them (RFC 3966)."""
-    return re.sub(r"[^\d+]", "", number)
+# Groups of digits with a single blank, dot or hyphen between them; a group may stand in brackets.
+_NUMBER = re.compile(r"\+?(?:\(\d+\)|\d)(?:[ .\-\u00a0\u2010\u2011]?(?:\(\d+\)|\d))+", re.ASCII)
+_HOURS = re.compile(r"\b24\s*(?:/\s*7|h(?:ou)?rs?|h)\b", re.IGNORECASE)
+_TO_CALL = re.compile(r"\b(?:call|ring|phone|dial)\b", re.IGNORECASE)
+_TO_TEXT = re.compile(r"\b(?:text|sms|whatsapp|fax)\b", re.IGNORECASE)
+
+
+def _dialled(text: str) -> str:
+    """The first number in this text that a telephone can call, for a `tel:` address (RFC 3966); or nothing.
+
+    A setting may say more than a number, such as "Lifeline 13 11 14, text 0477 13 11 14". Dialling all of its
+    digits would call nobody.
+    """
+    text = _HOURS.sub(",", text)
+    read = 0
+    for found in _NUMBER.finditer(text):
+        before, read = text[read : found.start()], found.end()
+        if re.match(r"-?[^\W\d_]", text[read:]):
+            return ""  # 1-800-273-TALK: its letters are digits that not every telephone shows
+        if _TO_TEXT.search(before) and not _TO_CALL.search(before):
+            continue
+        number = found.group()
+        # The zero in brackets is for callers within the country.
+        return re.sub(r"[^\d+]", "", number.replace("(0)", "") if number.startswith("+") else number)
+    return ""

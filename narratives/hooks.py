@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from narratives import publishing
 from narratives.editing.deleting import remove_for_good
@@ -12,6 +13,7 @@ from narratives.models import OfferedReflection
 from narratives.publishing import lock_publishing
 from narratives.publishing.renditions import clips_of_voice, voices_changed
 from narratives.staff.action_items import action_items_of_texts, address_in_bank
+from narratives.staff.wishes import action_items_of_wishes
 from ttscache.conf import conf
 from ttscache.hooks import ActionItem, Hooks, ReflectionLink
 from ttscache.speech import VoiceRendition
@@ -33,7 +35,7 @@ class NarrativeHooks(Hooks):
         OfferedReflection.objects.forget_rare(conf().stale_days)
 
     def action_items(self) -> Iterable[ActionItem]:
-        return action_items_of_texts()
+        return chain(action_items_of_wishes(), action_items_of_texts())
 
     def texts_to_keep(self) -> Iterable[ClipSpec]:
         return publishing.everything_spoken()

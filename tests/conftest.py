@@ -26,10 +26,15 @@ collect_ignore = ["test_make_run.py", "test_configuration.py"] if IS_ON_POSTGRES
 
 
 @pytest.fixture(scope="session")
-def migrated(site_database: Any, tmp_path_factory: pytest.TempPathFactory) -> WebServer:
+def migrated(
+    site_database: Any, with_tables: Callable[[Path], None], tmp_path_factory: pytest.TempPathFactory
+) -> WebServer:
     """A site that is never started. The databases of all other sites are copies of its database."""
     model = WebServer(tmp_path_factory.mktemp("model") / "var", site_database() | {"SECRET_KEY": SECRET_KEY})
-    model.manage("migrate", "--verbosity", "0", check=True)
+    if IS_ON_POSTGRESQL:
+        model.manage("migrate", "--verbosity", "0", check=True)
+    else:
+        with_tables(model.var_dir)
     return model
 
 

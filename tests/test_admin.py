@@ -123,7 +123,7 @@ def test_the_change_page_of_every_model_opens(model, admin_client):
 
 
 def test_the_form_for_a_new_row_opens_only_for_models_that_staff_may_add(model, admin_client):
-    may_add = model in (User, Group, Schedule, Journey, Narrative, BankReflection, Pronunciation)
+    may_add = model in (User, Group, Schedule, Journey, Narrative, BankReflection, Pronunciation, ApiToken)
     assert admin_client.get(page(model, "add")).status_code == (200 if may_add else 403)
 
 

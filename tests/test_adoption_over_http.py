@@ -12,7 +12,7 @@ from harness.earlier_databases import CONTENT_TYPES, Found, add_clip, add_file, 
 from harness.openai_server import OpenAIServer
 from harness.postgres import PostgresServer
 from harness.site import Site
-from harness.site_data import query
+from harness.site_data import new_token, query
 from harness.waiting import wait_until
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
@@ -43,7 +43,7 @@ def test_adopted_clips_play_and_only_missing_ones_are_made(
     env = {"DATABASE_URL": url, "OPENAI_API_KEY": "test", "OPENAI_BASE_URL": openai.base_url}
     with Site(tmp_path / "var", env) as site:
         assert "42 clips, 40 with bytes" in site.log()
-        caller = Caller(site, site.api_token())
+        caller = Caller(site, new_token(site))
         for clip in asked_for:
             heard = caller.clip(clip.content_hash)
             assert (heard.status, heard.body) == (200, clip.sound)

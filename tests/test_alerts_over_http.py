@@ -11,7 +11,7 @@ from harness.http import at_once
 from harness.mail import MailServer
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
-from harness.site_data import query
+from harness.site_data import new_token, query
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
 
@@ -40,7 +40,7 @@ def is_recorded(server: WebServer, outcome: str) -> bool:
 def test_two_hosts_send_one_mail_when_a_key_is_refused_and_one_when_it_works_again(
     server: WebServer, mail: MailServer, openai: OpenAIServer
 ) -> None:
-    caller = Caller(server, server.api_token())
+    caller = Caller(server, new_token(server))
     text = phrase()
     openai.behave(fault=401)
     assert caller.say(text).json()["code"] == "provider_unavailable"

@@ -17,6 +17,7 @@ from harness import http
 from harness.caller import Caller
 from harness.process import PROJECT
 from harness.site import WebServer
+from harness.site_data import new_token
 from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
@@ -77,12 +78,12 @@ def variables(make_site: MakeSite) -> dict[str, str]:
     site = make_site(WebServer)
     site.manage("load_default_content", check=True)
     site.start()
-    caller = Caller(site, site.api_token())
+    caller = Caller(site, new_token(site))
     run = caller.post("/api/pre-cache-narratives", {"voice": "nova"}).json()["run"]
     return {
         "SITE": site.url,
         "TOKEN": caller.token,
-        "ADMIN_TOKEN": site.api_token("operator", admin=True),
+        "ADMIN_TOKEN": new_token(site, "operator", admin=True),
         "CLIP": caller.narratives()["narratives"][0]["audio"]["url"],
         "RUN": run,
     }

@@ -11,7 +11,7 @@ from harness.caller import Caller, phrase, sound_of
 from harness.http import Response, at_once
 from harness.openai_server import OpenAIServer
 from harness.site import Site
-from harness.site_data import execute, query
+from harness.site_data import execute, new_token, query
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
 
@@ -33,7 +33,7 @@ def site(make_site: MakeSite, running_openai: OpenAIServer) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def caller(site: Site) -> Caller:
-    return Caller(site, site.api_token())
+    return Caller(site, new_token(site))
 
 
 def paused_run(caller: Caller) -> dict[str, object]:

@@ -17,7 +17,7 @@ from harness import http
 from harness.caller import Caller, hash_of, phrase, sound_of
 from harness.http import Response
 from harness.site import WebServer
-from harness.site_data import execute, query
+from harness.site_data import execute, new_token, query
 from harness.staff_browser import PASSWORD, hire
 from lifereview.chunked_bodies import read_chunked_bodies
 from tests.conftest import MakeSite
@@ -38,7 +38,7 @@ def server(make_site: MakeSite) -> Iterator[WebServer]:
 
 @pytest.fixture(scope="module")
 def operator(server: WebServer) -> Caller:
-    return Caller(server, server.api_token("operator", admin=True))
+    return Caller(server, new_token(server, "operator", admin=True))
 
 
 def pieces(body: bytes) -> Iterable[bytes]:

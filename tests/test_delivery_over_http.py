@@ -13,7 +13,7 @@ from harness import http
 from harness.caller import Caller, clip_path, hash_of, phrase, sound_of
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
-from harness.site_data import files_of
+from harness.site_data import files_of, new_token
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
 
@@ -40,7 +40,7 @@ def stranger(server: WebServer) -> Caller:
 
 @pytest.fixture(scope="module")
 def caller(server: WebServer) -> Caller:
-    return Caller(server, server.api_token())
+    return Caller(server, new_token(server))
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from rest_framework.exceptions import MethodNotAllowed
 from harness.process import PROJECT
 from lifereview.env.throttles import RATES
 from lifereview.env.variables import all_variables
+from lifereview.server_errors import ANSWERS
 from ttscache.api.base import NotFoundView
 from ttscache.api.gateway.base import UnknownGatewayView
 from ttscache.errors import SpeechError
@@ -214,6 +215,7 @@ def test_the_api_page_has_exactly_the_error_codes_of_the_code_with_their_status(
     answered = {(status, code) for status, code in re.findall(r'error_response\((\d+), "(\w+)"', sources)}
     speech_errors: set[type[SpeechError]] = {SpeechError, *subclasses_of(SpeechError)}
     answered |= {(str(each.status), each.code) for each in speech_errors if each.code not in WITHIN_THE_SITE}
+    answered |= {(str(status), code) for status, (code, _) in ANSWERS.items()} | {("411", "length_required")}
     answered |= {("401", "not_authenticated"), ("405", str(MethodNotAllowed.default_code))}
     named = {
         (status, code)

@@ -257,6 +257,9 @@ class TestOrder:
         expect(ana.get_by_role("button", name=arrow)).to_be_focused()
         press(ana, "Save draft and stay")
         expect(the_question(ana, 1).get_by_label("Title")).to_have_value(before[1])
+        assert self.titles(site) == before
+        press(ana, "Save and publish")
+        expect(ana.get_by_text("1 text moves. Listeners have it now.")).to_be_visible()
         assert self.titles(site) == [before[1], before[0], *before[2:]]
 
     def test_a_question_is_dragged_by_its_handle(self, ana: Page, site: Site) -> None:
@@ -271,8 +274,8 @@ class TestOrder:
         ana.mouse.move(target["x"] + 20, target["y"] - 6, steps=4)
         ana.mouse.up()
         expect(the_question(ana, 1).get_by_label("Title")).to_have_value(before[1])
-        press(ana, "Save draft and stay")
-        expect(ana.get_by_text("was changed successfully")).to_be_visible()
+        press(ana, "Save and publish")
+        expect(ana.get_by_text("1 text moves. Listeners have it now.")).to_be_visible()
         assert self.titles(site) == [before[1], before[0], *before[2:]]
 
 

@@ -14,7 +14,7 @@ from harness.fault_table import NoteFault
 from harness.http import Response
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
-from harness.site_data import let_broken_clips_be_tried_again, query
+from harness.site_data import let_broken_clips_be_tried_again, new_token, query
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
 from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW
@@ -41,7 +41,7 @@ def server(make_site: MakeSite) -> Iterator[WebServer]:
 
 @pytest.fixture(scope="module")
 def caller(server: WebServer) -> Caller:
-    return Caller(server, server.api_token())
+    return Caller(server, new_token(server))
 
 
 @pytest.fixture(scope="module")

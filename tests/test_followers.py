@@ -15,7 +15,7 @@ from harness.caller import Caller, hash_of, long_phrase, sound_of, whole_body
 from harness.http import Response, Stream
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
-from harness.site_data import files_of
+from harness.site_data import files_of, new_token
 from harness.sockets import clients_of
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
@@ -33,7 +33,7 @@ def callers(make_site: MakeSite) -> Iterator[Callers]:
     beside = make_site(WebServer, beside=leading, TTS_FILES_DIR=str(leading.var_dir / "tts_cache"))
     far = make_site(WebServer, beside=leading)
     with leading, beside, far:
-        token = leading.api_token()
+        token = new_token(leading)
         sites = (leading, beside, far)
         yield {place: Caller(site, token) for place, site in zip(PLACES, sites, strict=True)}
 

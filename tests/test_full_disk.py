@@ -13,7 +13,7 @@ from harness.caller import Caller, hash_of, phrase, sound_of
 from harness.fault_table import NoteFault
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
-from harness.site_data import files_of, kept_in_database
+from harness.site_data import files_of, kept_in_database, new_token
 from harness.small_disk import SmallDisk
 from tests.conftest import MakeSite
 
@@ -35,7 +35,7 @@ def test_a_full_disk_for_files_costs_no_clip(
     texts = [phrase(20) for _ in range(8)]
     clips = disk.folder / "clips"
     with make_site(WebServer, TTS_MEMORY_BYTES="1", TTS_FILES_DIR=str(clips)) as server:
-        caller = Caller(server, server.api_token())
+        caller = Caller(server, new_token(server))
         for text in texts:
             assert caller.say(text).body == sound_of(text)
         kept = [path for path in files_of(server) if path.suffix == ".mp3"]
@@ -59,7 +59,7 @@ if not IS_ON_POSTGRESQL:  # PostgreSQL has a disk of its own
         make_site: MakeSite, openai: OpenAIServer, tmp_path: Path, note_fault: NoteFault
     ) -> None:
         server = make_site(WebServer)
-        token = server.api_token()
+        token = new_token(server)
         with SmallDisk(tmp_path / "small", ENOUGH) as disk:
             server.var_dir = Path(shutil.copytree(server.var_dir, disk.folder / "var"))
             server.start()

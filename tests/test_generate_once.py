@@ -14,7 +14,7 @@ from harness.fault_table import NoteFault
 from harness.http import BrokenTransfer, Response, at_once
 from harness.openai_server import OpenAIServer
 from harness.site import Site, WebServer
-from harness.site_data import kept_in_database
+from harness.site_data import kept_in_database, new_token
 from harness.sockets import callers_of, clients_of
 from harness.waiting import wait_until
 from harness.warm_work import end_at_once
@@ -39,7 +39,7 @@ def pair(make_site: MakeSite) -> Iterator[Pair]:
     one = make_site(WebServer, WEB_WORKERS="2", WEB_THREADS=MANY_THREADS)
     other = make_site(WebServer, beside=one)
     with one, other:
-        token = one.api_token()
+        token = new_token(one)
         wait_until(lambda: len(one.worker_pids()) == len(other.worker_pids()) == 2, "two workers each")
         yield Pair(Caller(one, token), Caller(other, token))
 

@@ -17,7 +17,7 @@ from harness.site import WebServer
 from harness.site_data import query
 from harness.staff_actions import NEW, admin_page, staff_client
 from harness.staff_pages import YES
-from narratives.models import Journey, Narrative
+from narratives.models import Journey, Narrative, Publication
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database, pytest.mark.usefixtures("journey")]
 
@@ -64,17 +64,21 @@ MAY: dict[Callable[[Client], bool], str] = {
     actions.adds_a_heard_reflection_to_the_bank: "Editor Publisher",
     actions.sees_the_dashboard: "Publisher Analyst Operator",
     actions.takes_figures_along: "Publisher Analyst Operator",
+    actions.hears_a_draft: "Editor",
+    actions.sets_the_allowance_for_drafts: "Publisher",
+    actions.asks_to_publish: "Editor",
+    actions.sets_a_wish_aside: "Publisher",
     actions.takes_live: "Publisher",
     actions.takes_a_journey_off: "Publisher",
-    actions.changes_the_order_of_what_is_live: "Publisher",
-    actions.makes_a_live_question_a_system_clip: "Publisher",
-    actions.renames_or_moves_away_what_is_live: "Publisher",
-    actions.moves_what_is_published_to_listeners: "Publisher",
+    actions.changes_the_order_of_what_is_live: "Editor Publisher",
+    actions.makes_a_live_question_a_system_clip: "Editor Publisher",
+    actions.renames_what_is_live: "Editor Publisher",
+    actions.moves_what_is_published_to_another_journey: "",
     actions.renames_a_live_journey: "Publisher",
-    actions.deletes_what_is_live: "Publisher",
-    actions.deletes_what_is_live_among_others: "Publisher",
+    actions.deletes_what_is_live: "Editor Publisher",
+    actions.deletes_what_is_live_among_others: "Editor Publisher",
     actions.deletes_a_draft: "Editor Publisher",
-    actions.undoes_what_listeners_lost: "Publisher",
+    actions.undoes_the_deletion_of_a_live_text: "Editor Publisher",
     actions.duplicates_a_text: "Editor Publisher",
     actions.duplicates_a_journey: "Editor Publisher",
     actions.withdraws_a_token: "Operator",
@@ -122,7 +126,7 @@ def test_pages_show_only_permitted_buttons(group: str, journey: Journey) -> None
 
 
 @pytest.mark.parametrize(
-    ("group", "is_shown"), [("Editor", False), ("Publisher", True)], ids=["editor", "publisher"]
+    ("group", "is_shown"), [("Operator", False), ("Editor", True)], ids=["operator", "editor"]
 )
 def test_arrows_are_shown_only_with_the_permission_to_order(
     group: str, is_shown: bool, journey: Journey
@@ -146,12 +150,14 @@ class TestAdminLog:
     def test_publishing_is_logged_with_count_and_price(self, action: Callable[[Client], bool]) -> None:
         action(staff_client("Publisher"))
 
-        assert any(says.startswith(f"Version 2: 1 text. {CLIPS_MADE}") for says in log_of("publisher"))
+        assert any(
+            says.startswith(f"Version 2: 1 text changes. {CLIPS_MADE}") for says in log_of("publisher")
+        )
 
     @pytest.mark.parametrize("action", [actions.makes_the_journey, actions.makes_chosen])
     def test_making_clips_is_logged_with_count_and_price(self, action: Callable[[Client], bool]) -> None:
         Journey.objects.update(is_live=False)
-        Narrative.objects.update(live=None)
+        Publication.objects.all().delete()
         action(staff_client("Operator"))
 
         assert log_of("operator") == [f"Made missing clips. {CLIPS_MADE}"]

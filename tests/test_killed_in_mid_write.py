@@ -18,13 +18,13 @@ from harness.http import BrokenTransfer
 from harness.openai_server import OpenAIServer
 from harness.s3 import S3Server
 from harness.site import WebServer
-from harness.site_data import files_of, kept_in_database, query
+from harness.site_data import files_of, kept_in_database, new_token, query
 from harness.warm_work import end_at_once
 from tests.conftest import MakeSite
 
 pytestmark = pytest.mark.site
 
-ROUNDS = 20 if os.environ.get("TEST_LONG") == "1" else 2
+ROUNDS = 20 if os.environ.get("TEST_LONG") == "1" else 1
 ROUNDS_WITH_BUCKET = 20 if os.environ.get("TEST_LONG") == "1" else 1
 WRITERS = 6
 KEPT = "SELECT audio_file_path, encoding FROM tts_cache WHERE stored_at IS NOT NULL AND stored_in = 'storage'"
@@ -36,7 +36,7 @@ def test_a_clip_killed_in_mid_write_is_whole_or_absent(
     make_site: MakeSite, openai: OpenAIServer, note_fault: NoteFault
 ) -> None:
     server: WebServer = make_site(WebServer, TTS_MEMORY_BYTES="1")
-    token = server.api_token()
+    token = new_token(server)
     chance = random.Random(20)
     for _ in range(ROUNDS):
         server.start()
@@ -66,7 +66,7 @@ def test_an_object_killed_in_mid_upload_is_whole_or_absent(
         TTS_PERMANENT="storage",
         **running_s3.settings(bucket),
     )
-    token = server.api_token()
+    token = new_token(server)
     chance = random.Random(21)
     for _ in range(ROUNDS_WITH_BUCKET):
         server.start()

@@ -10,12 +10,12 @@ import pytest
 from harness.caller import Caller
 from harness.openai_server import OpenAIServer
 from harness.site import Site
-from harness.site_data import query, ready_clips
+from harness.site_data import new_token, query, ready_clips
 from harness.staff_session import StaffSession
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
 
-pytestmark = [pytest.mark.site, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.site, pytest.mark.long_on_postgresql, pytest.mark.timeout(300)]
 
 CLIPS_OF_THE_JOURNEY = 2 * 17  # in both voices; made at the first start
 DRAFT = "Which draft was never published before its voice was switched off?"
@@ -70,7 +70,7 @@ def test_the_button_has_every_last_take_made_and_the_ledger_is_what_the_provider
     assert missing == [(0,)]
     bill = sum(len(call.text) for call in running_openai.calls()) * USD_A_CHARACTER
     wait_until(lambda: abs(spent_usd(site) - bill) < 0.00001, "the figures of all processes", seconds=15)
-    assert Caller(site, site.api_token()).get("/api/cache-stats").json()["spent_usd"] == pytest.approx(bill)
+    assert Caller(site, new_token(site)).get("/api/cache-stats").json()["spent_usd"] == pytest.approx(bill)
 
 
 def test_a_second_press_says_that_every_last_take_is_there(site: Site, running_openai: OpenAIServer) -> None:

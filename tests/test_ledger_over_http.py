@@ -14,13 +14,13 @@ from harness.caller import Caller, clip_path, hash_of, long_phrase, phrase
 from harness.http import BrokenTransfer, at_once
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
-from harness.site_data import query
+from harness.site_data import new_token, query
 from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 THREADS = 12
-ROUNDS_EACH = 25 if os.environ.get("TEST_LONG") == "1" else 8
+ROUNDS_EACH = 25 if os.environ.get("TEST_LONG") == "1" else 4
 PLAYS_A_ROUND = 6
 HITS = {"memory", "file", "database"}
 
@@ -51,7 +51,7 @@ def server(make_site: MakeSite) -> Iterator[WebServer]:
 
 @pytest.fixture(scope="module")
 def caller(server: WebServer) -> Caller:
-    return Caller(server, server.api_token())
+    return Caller(server, new_token(server))
 
 
 def outcome_of(cache_status: str) -> str:

@@ -12,10 +12,11 @@ from harness.caller import Caller, hash_of, phrase
 from harness.http import at_once
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
+from harness.site_data import new_token
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.long_on_postgresql]
 
 USD_A_CHARACTER = 30 / 1e6
 
@@ -28,7 +29,7 @@ def server(make_site: MakeSite) -> Iterator[WebServer]:
 
 @pytest.fixture(scope="module")
 def caller(server: WebServer) -> Caller:
-    return Caller(server, server.api_token())
+    return Caller(server, new_token(server))
 
 
 def scraped(caller: Caller) -> list[tuple[str, dict[str, str], float]]:

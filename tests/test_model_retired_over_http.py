@@ -10,10 +10,10 @@ from harness.caller import Caller, phrase, sound_of
 from harness.http import Response, at_once
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
-from harness.site_data import query
+from harness.site_data import new_token, query
 from tests.conftest import MakeSite
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.long_on_postgresql]
 
 LOOK = (
     "from ttscache.models import ModelNotice; ModelNotice.objects.update(looked_at=None); "
@@ -34,7 +34,7 @@ def refusal_of(response: Response) -> tuple[int, str, str | None]:
 def test_two_hosts_pay_one_call_for_a_retired_model_and_share_the_look_that_finds_it(
     hosts: list[WebServer], openai: OpenAIServer
 ) -> None:
-    callers = [Caller(host, hosts[0].api_token(f"host {number}")) for number, host in enumerate(hosts)]
+    callers = [Caller(host, new_token(hosts[0], f"host {number}")) for number, host in enumerate(hosts)]
     kept, text = phrase(), phrase()
     assert callers[0].say(kept).status == 200
     made = len(openai.calls())

@@ -15,7 +15,7 @@ from harness.openai_server import OpenAIServer
 from harness.process import leashed, marked
 from harness.s3 import S3Server
 from harness.site import Site, WebServer
-from harness.site_data import execute, query
+from harness.site_data import execute, new_token, query
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
 
@@ -50,7 +50,7 @@ def server(make_site: MakeSite, running_s3: S3Server, bucket: str) -> Iterator[W
 
 @pytest.fixture(scope="module")
 def caller(server: WebServer) -> Caller:
-    return Caller(server, server.api_token())
+    return Caller(server, new_token(server))
 
 
 def forget_files(site: Site) -> None:
@@ -140,7 +140,7 @@ def test_a_prune_with_a_bucket_leaves_no_object(
     wait_until(lambda: query(server, asked_for, hash_of(text)) == [(1,)], "the ledger to be written")
     long_ago = "UPDATE tts_cache SET last_accessed_at = '2020-01-01 00:00:00'"
     execute(server, f"{long_ago} WHERE content_hash = '{hash_of(text)}'")
-    operator = Caller(server, server.api_token("operator", admin=True))
+    operator = Caller(server, new_token(server, "operator", admin=True))
     assert operator.post("/api/admin/clear-old-cache", {"days": 90}).json()["deleted_entries"] == 1
     assert path not in s3.objects(bucket)
     assert query(server, "SELECT 1 FROM ttscache_pendingdeletion WHERE name = %s", path) == []

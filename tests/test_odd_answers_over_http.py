@@ -8,18 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from harness.caller import Caller, clip_path, hash_of, phrase, sound_of
-from harness.field_clips import (
-    CUT_MP3,
-    ERROR_AS_AUDIO,
-    SENTENCE,
-    WHOLE_MP3S,
-    as_body,
-    field_answer,
-)
+from harness.field_clips import CUT_MP3, ERROR_AS_AUDIO, SENTENCE, WHOLE_MP3S, as_body, field_answer
 from harness.http import BrokenTransfer
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
-from harness.site_data import files_of, kept_in_database
+from harness.site_data import files_of, kept_in_database, new_token
 from harness.speech_api.sound import spoken_clip
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
@@ -39,7 +32,7 @@ LABELS = ["audio/mpeg", "application/problem+json", "Application/JSON", "applica
 @pytest.fixture(scope="module")
 def site_caller(make_site: MakeSite) -> Iterator[Caller]:
     with make_site(WebServer) as server:
-        yield Caller(server, server.api_token())
+        yield Caller(server, new_token(server))
 
 
 @pytest.fixture

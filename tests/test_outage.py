@@ -16,7 +16,7 @@ from harness.http import Response
 from harness.openai_server import OpenAIServer
 from harness.postgres import PostgresServer
 from harness.site import WebServer
-from harness.site_data import files_of
+from harness.site_data import files_of, new_token
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
 
@@ -57,7 +57,7 @@ if IS_ON_POSTGRESQL:  # an SQLite database cannot go away
         @pytest.fixture(scope="class")
         @staticmethod
         def caller(server: WebServer) -> Caller:
-            return Caller(server, server.api_token())
+            return Caller(server, new_token(server))
 
         @pytest.fixture(scope="class")
         @staticmethod
@@ -171,7 +171,7 @@ class TestFiles:
     @pytest.fixture(scope="class")
     @staticmethod
     def caller(server: WebServer) -> Caller:
-        return Caller(server, server.api_token())
+        return Caller(server, new_token(server))
 
     def test_a_removed_clip_folder_is_created_again(self, caller: Caller, openai: OpenAIServer) -> None:
         text = phrase()

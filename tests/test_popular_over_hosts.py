@@ -7,7 +7,7 @@ import pytest
 from harness.caller import Caller, hash_of, phrase
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
-from harness.site_data import execute, files_of
+from harness.site_data import execute, files_of, new_token
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.site, pytest.mark.any_database]
 def test_a_second_host_fetches_what_the_first_is_asked_for(make_site: MakeSite, openai: OpenAIServer) -> None:
     text, private = phrase(), phrase()
     with make_site(WebServer, TTS_LISTENER_VOICES="nova") as first:
-        caller = Caller(first, first.api_token())
+        caller = Caller(first, new_token(first))
         for said in (text, private):
             assert caller.say(said, content_type="analysis").status == 200
         caller.get("/api/cache-stats")  # this writes the counts

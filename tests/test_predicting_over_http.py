@@ -11,7 +11,7 @@ from harness.caller import Caller
 from harness.http import at_once
 from harness.openai_server import OpenAIServer
 from harness.site import Site
-from harness.site_data import query
+from harness.site_data import new_token, query
 from harness.speech_api.calls import Call
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
@@ -77,7 +77,7 @@ def test_a_repeated_request_starts_no_second_prediction(site: Site, voice: OpenA
 
 
 def test_hits_on_predicted_clips_are_counted_as_made_ahead(site: Site) -> None:
-    caller = Caller(site, site.api_token())
+    caller = Caller(site, new_token(site))
 
     def hits() -> Any:
         return caller.get("/api/cache-stats").json()["warmed"]["hits"]

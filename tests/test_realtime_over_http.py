@@ -10,11 +10,12 @@ from harness.caller import Caller, phrase
 from harness.openai_server import OpenAIServer
 from harness.realtime_cache import REALTIME_MODEL, realtime_request, realtime_sound
 from harness.site import Site, WebServer
+from harness.site_data import new_token
 from harness.waiting import wait_until
 from harness.warm_work import VOICES, all_is_ready
 from tests.conftest import MakeSite
 
-pytestmark = [pytest.mark.site, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.site, pytest.mark.long_on_postgresql, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def site(make_site: MakeSite, running_openai: OpenAIServer) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def caller(site: Site) -> Caller:
-    return Caller(site, site.api_token())
+    return Caller(site, new_token(site))
 
 
 def test_the_listener_voices_are_played_by_marin_and_cedar(

@@ -6,19 +6,20 @@ in everything that the site, its database, its caches and its stores have kept o
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from harness import http
-from harness.caller import Caller
+from harness.caller import Caller, sound_of, whole_body
 from harness.mail import MailServer
 from harness.openai_server import OpenAIServer
 from harness.optional import skipped_when_unavailable
 from harness.s3 import S3Server
 from harness.site import Site
-from harness.site_data import execute
+from harness.site_data import execute, new_token
 from harness.traces import contents_of_bucket, contents_of_valkey, everything_kept
 from harness.valkey import ValkeyServer
 from harness.waiting import wait_until
@@ -68,6 +69,23 @@ def test_a_journey_of_ten_answers_hears_ten_different_reflections(site: Site, op
             assert journey.hear(told).status == 200
             texts.append(told["text"])
         assert len(set(texts[-10:])) == 10
+
+
+@pytest.mark.any_database
+def test_the_request_that_plays_a_shareable_reflection_streams_it_while_the_voice_speaks(
+    site: Site, openai: OpenAIServer
+) -> None:
+    told = (
+        Journey(site).answer(0, f"The {uuid.uuid4().hex} of the ships was the first thing of the day.").json()
+    )
+    assert (told["source"], told["audio"]["ready"]) == ("model", False)
+    openai.behave(on_text=told["text"], gate_after_chunks=1)
+    with http.stream(f"{site.url}{told['audio']['url']}") as response:
+        assert response.headers["Cache-Status"] == "lifereview; fwd=miss; detail=generated"
+        _, first = next(iter(response))
+        assert [call.outcome for call in openai.calls() if call.text == told["text"]] == [None]
+        openai.release()
+        assert first + whole_body(response) == sound_of(told["text"])
 
 
 @pytest.mark.any_database
@@ -199,7 +217,7 @@ class TestPrivacy:
 
             look = "from ttscache import tasks; tasks.look_for_trouble()"
             site.manage("shell", "-c", look, check=True)
-            operator = Caller(site, site.api_token())
+            operator = Caller(site, new_token(site))
             seen = [operator.get(path).body for path in ("/metrics", "/api/cache-stats", "/readyz", "/")]
             failed = [answer.body for answer in confidant.answered if answer.status != 200]
             found = everything_kept(site) | {

@@ -12,7 +12,7 @@ from harness.caller import Caller, phrase
 from harness.openai_server import OpenAIServer
 from harness.process import PROJECT
 from harness.site import Site, WebServer
-from harness.site_data import execute, query
+from harness.site_data import execute, new_token, query
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
 from ttscache import audio
@@ -41,7 +41,7 @@ class Road:
 
     def __init__(self, site: Site, env: dict[str, str]) -> None:
         self.env = env
-        self.caller = Caller(site, site.api_token())
+        self.caller = Caller(site, new_token(site))
         self.site = site
 
     def request(self, text: str, role: str = "nova") -> SpeechRequest:

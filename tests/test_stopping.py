@@ -10,6 +10,7 @@ import pytest
 from harness.caller import Caller
 from harness.openai_server import OpenAIServer
 from harness.site import Site
+from harness.site_data import new_token
 from harness.warm_work import CLIPS, assert_all_work_gets_done, clips_and_their_calls, wait_until_it_works
 from lifereview import supervisor
 from tests.conftest import MakeSite
@@ -72,7 +73,7 @@ def test_the_site_stops_in_time_with_a_stuck_provider_and_a_waiting_listener(
     site: Site, openai: OpenAIServer
 ) -> None:
     openai.behave(gate_after_chunks=1)
-    with Caller(site, site.api_token()).start_saying("A listener waits for the voice.") as waiting:
+    with Caller(site, new_token(site)).start_saying("A listener waits for the voice.") as waiting:
         next(iter(waiting))
         site.stop(within_seconds=STOP_SECONDS + BUSY_SECONDS)
     assert site.survivors() == []

@@ -14,7 +14,7 @@ from harness.fault_table import NoteFault
 from harness.http import BrokenTransfer
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
-from harness.site_data import files_of, kept_in_database, let_broken_clips_be_tried_again
+from harness.site_data import files_of, kept_in_database, let_broken_clips_be_tried_again, new_token
 from harness.sockets import clients_of
 from harness.speech_api.behaviour import FAULTS
 from harness.waiting import wait_until
@@ -36,13 +36,13 @@ def server(make_site: MakeSite) -> Iterator[WebServer]:
 
 @pytest.fixture(scope="module")
 def caller(server: WebServer) -> Caller:
-    return Caller(server, server.api_token())
+    return Caller(server, new_token(server))
 
 
 @pytest.fixture(scope="module")
 def impatient(make_site: MakeSite) -> Iterator[Caller]:
     with make_site(WebServer, TTS_TIMEOUT_SECONDS="3") as server:
-        yield Caller(server, server.api_token())
+        yield Caller(server, new_token(server))
 
 
 def assert_nothing_is_kept(caller: Caller, text: str) -> None:

@@ -17,6 +17,7 @@ from django.urls import set_script_prefix
 from harness.caller import Caller
 from harness.process import PROJECT, ServerProcess
 from harness.site import Site
+from harness.staff_session import StaffSession
 from harness.waiting import wait_until
 from narratives.content.loading import load_shipped_content
 
@@ -133,8 +134,19 @@ def test_the_site_looks_up_no_host_and_writes_nothing_below_home(
     with_static_files(tmp_path / "var")
     recording = {"PYTHONPATH": str(PROJECT / "harness" / "name_lookups"), "NAME_LOOKUPS": str(lookups)}
     with Site(tmp_path / "var", recording | {"HOME": str(home), "TTS_ALLOW_ANONYMOUS_TEXT": "true"}) as site:
-        spoken = Caller(site).say("Where did it all begin?")
-        assert spoken.status == 200
+        caller = Caller(site)
+        assert caller.say("Where did it all begin?").status == 200
+        assert caller.get("/").status == 200
+        for sound in caller.audio():  # those that the cluster has not made yet are made now
+            assert caller.get(sound["url"]).status == 200
+        reflected = caller.post("/api/reflections", {"narrative": 4, "answer": "A small house."}).json()
+        assert reflected["success"]
+        staff = StaffSession.begin(site)
+        for page in ("", "narratives/journey/", "ttscache/clip/", "ttscache/rendition/", "ttscache/warmrun/"):
+            staff.get(f"/admin/{page}")
+        staff.get("/api/docs")
+        taken = "task cluster: ok"
+        wait_until(lambda: taken in caller.get("/readyz").body.decode(), taken, seconds=60)
         site.manage(
             "shell",
             "-c",

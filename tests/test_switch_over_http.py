@@ -16,7 +16,7 @@ from harness.site_data import ready_clips
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
 
-pytestmark = [pytest.mark.site, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.site, pytest.mark.long_on_postgresql, pytest.mark.timeout(300)]
 
 VOICES = ("nova", "onyx")
 CHANGED = ("q01", "q02", "q03")

@@ -77,7 +77,7 @@ class TestSharedRun:
 ALMOST_TOO_MANY = """
 import time
 from django.core.cache import cache
-cache.set("throttle_generation_token-1", [time.time()] * 598, 60)
+cache.set("throttle_generation_token-1", 598, 60)
 """
 
 

@@ -1,4 +1,4 @@
-"""A walk through a journey's editor in a browser: delete, undo, reorder by keyboard and mouse, preview."""
+"""A walk through a journey's editor in a browser: delete, undo, reorder, publish, go back, preview."""
 
 from __future__ import annotations
 
@@ -76,21 +76,31 @@ def save(page: Page) -> None:
     expect(page.get_by_text("was changed successfully")).to_be_visible()
 
 
+def publish(page: Page) -> None:
+    page.get_by_role("button", name="Save and publish").press("Enter")
+    expect(page.get_by_text("Listeners have it now.")).to_be_visible()
+
+
 def test_a_text_can_be_deleted_and_restored_by_keyboard(page: Page, site: WebServer) -> None:
     before = heard(site)
     page.get_by_label("Delete: Where?").press("Space")
     save(page)
-    assert heard(site) == [text for text in before if text != "Where?"]
+    expect(page.get_by_text("“Where?” is deleted in the draft.")).to_be_visible()
+    assert heard(site) == before
     page.get_by_role("button", name="Undo").press("Enter")
     expect(page.get_by_text("“Where?” is back.")).to_be_visible()
-    assert heard(site) == before
+    expect(page.locator("#journey-standing")).not_to_contain_text("Draft with changes")
 
 
 def test_arrow_buttons_change_the_order_by_keyboard(page: Page, site: WebServer) -> None:
-    first, second = heard(site)[1:3]
+    before = heard(site)
+    first, second = before[1:3]
     page.get_by_role("button", name=f"Move down: {first}").press("Enter")
     expect(page.locator("[data-moved]")).to_have_text(f"{first} is now number 3 of 4.")
     save(page)
+    expect(page.locator("#journey-standing")).to_contain_text("Draft with changes")
+    assert heard(site) == before
+    publish(page)
     assert heard(site)[1:3] == [second, first]
 
 
@@ -101,7 +111,36 @@ def test_dragging_a_row_changes_the_order(page: Page, site: WebServer) -> None:
     handles.nth(2).drag_to(handles.nth(1), target_position={"x": 4, "y": 2})
     expect(page.locator(".narratives .original .narrative-title input").nth(1)).to_have_value(second)
     save(page)
+    publish(page)
     assert heard(site)[1:3] == [second, first]
+
+
+def test_a_publish_switches_all_of_a_draft_and_version_one_brings_all_of_it_back(
+    page: Page, site: WebServer
+) -> None:
+    before = heard(site)
+    page.get_by_role("button", name="Move up: Thank you.").press("Enter")
+    page.get_by_label("Delete: Where?").press("Space")
+    save(page)
+    assert heard(site) == before
+    page.goto(f"{site.url}/admin/narratives/journey/1/publish/")
+    changes = page.locator(".confirm-list")
+    expect(changes).to_contain_text("Removed")
+    expect(changes).to_contain_text("Moved")
+    page.get_by_role("button", name="Publish", exact=True).press("Enter")
+    expect(page.get_by_text("1 text is removed, 1 text moves.")).to_be_visible()
+    assert "Where?" not in heard(site)
+    assert heard(site) != before
+
+    page.goto(f"{site.url}/admin/narratives/journey/1/versions/")
+    expect(page.locator("#version-1")).to_be_visible()
+    page.get_by_role("link", name="Go back to version 1", exact=True).press("Enter")
+    expect(page.locator(".confirm-list")).to_contain_text("Comes back")
+    page.get_by_role("button", name="Change the draft").press("Enter")
+    expect(page.get_by_text("1 deleted text is back.")).to_be_visible()
+    assert "Where?" not in heard(site)
+    publish(page)
+    assert heard(site) == ["Welcome.", "Where?", "When?", "Thank you."]
 
 
 def test_deleting_and_ordering_have_no_serious_accessibility_violation(page: Page, site: WebServer) -> None:

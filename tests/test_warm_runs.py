@@ -12,7 +12,7 @@ import pytest
 from harness.caller import Caller, phrase, sound_of
 from harness.openai_server import OpenAIServer
 from harness.site import Site
-from harness.site_data import query, ready_clips
+from harness.site_data import new_token, query, ready_clips
 from harness.sockets import callers_of
 from harness.speech_api.calls import Call
 from harness.waiting import wait_until
@@ -160,7 +160,7 @@ class TestLanes:
         site = started(make_site)
         begin_run(site, f"[f'This is text number {{number}}.' for number in range({MANY})]")
         wait_until(lambda: len(under_way(openai)) == AT_ONCE, "work in every slot", seconds=60)
-        yield Caller(site, site.api_token())
+        yield Caller(site, new_token(site))
         site.kill()
 
     def test_a_live_miss_does_not_wait_for_a_warm_slot(self, caller: Caller, openai: OpenAIServer) -> None:

@@ -124,6 +124,28 @@ def forget_process_results() -> None:
 
 
 # --- for all processes -------------------------------------------------------------------------------------
+class SharedCacheState:
+    """Logs when Django's cache goes away and when it is back: one line each, however many requests notice."""
+
+    def __init__(self) -> None:
+        self._is_there = True
+        self._lock = threading.Lock()
+
+    def note(self, *, is_there: bool) -> None:
+        with self._lock:
+            has_changed, self._is_there = is_there != self._is_there, is_there
+        if not has_changed:
+            return
+        if is_there:
+            logger.warning("The cache answers again.")
+        else:
+            logger.warning(
+                "The cache does not answer: each process throttles by itself, and figures are not kept."
+            )
+
+
+shared_cache = SharedCacheState()
+
 # However many results are old, refreshing them uses one connection: the pool has few.
 _one_refresh_at_a_time = threading.Lock()
 
@@ -147,8 +169,9 @@ def shared_result(
         if not kept.is_good and cache.add(f"{key}:refreshing", True, REFRESH_SECONDS):
             with suppress(RuntimeError):  # no thread can start: another process tries in two minutes
                 start_thread(partial(_refresh, key, renew), name="figures")
+        shared_cache.note(is_there=True)
     except RedisError:
-        logger.warning("Figures are not cached: the cache does not answer.")
+        shared_cache.note(is_there=False)
         return _readable(_stored(_look_up(look, freshness)), read)
     return kept
 
@@ -225,7 +248,7 @@ def _refresh(key: str, renew: Callable[[], object]) -> None:
     except Error:
         logger.warning("Some figures are not refreshed: the database does not answer.")
     except RedisError:
-        logger.warning("Some figures are not refreshed: the cache does not answer.")
+        shared_cache.note(is_there=False)
     finally:
         with suppress(Error, RedisError):  # the mark expires by itself
             cache.delete(f"{key}:refreshing")

@@ -60,6 +60,7 @@ class Conf:
     prices: Mapping[str, Price] = field(default_factory=lambda: LIST_PRICES)
     model_shutdown: Mapping[str, date] = field(default_factory=dict)  # overrides what providers say
     reflection_model: str = "gpt-6-luna"  # a chat model, used if there is a key
+    only_plays: bool = False  # nothing can be written, so nothing may be paid for either
     hit_rate_targets: Mapping[str, float] = field(default_factory=lambda: HIT_RATE_TARGETS)
     storage_limit_bytes: int = 0  # of all clips at rest; 0: no limit
 

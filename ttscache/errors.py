@@ -328,7 +328,7 @@ class BrokenAudio(ProviderFailed):
 
     @property
     def fault_in_words(self) -> str:
-        """What was wrong with the recording, for staff, without a full stop."""
+        """Say for staff, without a full stop, how the recording was wrong."""
         if self.kind is Fault.PACE and self.is_too_long is not None:
             return _TOO_LONG if self.is_too_long else _TOO_SHORT
         return _FAULTS_FOR_STAFF[self.kind]

@@ -15,7 +15,7 @@ from django_q.tasks import async_task
 from ttscache import warming
 from ttscache.conf import conf
 from ttscache.coordination import hosts
-from ttscache.coordination.leases import is_process_alive
+from ttscache.coordination.processes import is_process_alive
 from ttscache.errors import Busy, TierError
 from ttscache.maintenance import adopted_clips, cleanup, pruning, relocation
 from ttscache.models import Clip, PruneRun

@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from lifereview.env.reader import Environment, refuse
+from lifereview.start.sqlite_file import address_to_read
 
 # A pulled cable closes no connection. Without these settings a process notices after a quarter of an hour
 # that its data does not arrive, and after two hours that no data comes (libpq's names; see tcp(7)).
@@ -32,13 +33,19 @@ _FOR_OTHER_LIBRARIES = {
 }  # fmt: skip
 
 
+SQLITE_NAME = "lifereview.sqlite3"
 _FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 
 
-def databases(env: Environment, folder: Path, *, is_web_process: bool) -> dict[str, Any]:
-    """Django's DATABASES: PostgreSQL if DATABASE_URL names one, else a SQLite file in `folder`."""
+def databases(env: Environment, folder: Path, *, is_web_process: bool, only_plays: bool) -> dict[str, Any]:
+    """Django's DATABASES: PostgreSQL if DATABASE_URL names one, else a SQLite file in `folder`.
+
+    With `only_plays`, the SQLite file is opened so that nothing has to be written.
+    """
     url = env.url("DATABASE_URL", schemes=["postgres", "postgresql"])
-    return {"default": _postgresql(url, is_web_process) if url else _sqlite(folder)}
+    if url:
+        return {"default": _postgresql(url, is_web_process)}
+    return {"default": _sqlite_to_read(folder) if only_plays else _sqlite(folder)}
 
 
 def caches(env: Environment) -> dict[str, Any]:
@@ -91,7 +98,7 @@ def _sqlite(folder: Path) -> dict[str, Any]:
     """
     return {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": folder / "lifereview.sqlite3",
+        "NAME": folder / SQLITE_NAME,
         "CONN_MAX_AGE": 600,
         "TEST": {"NAME": folder / "test.sqlite3"},  # a file: threads share it, as in production
         "OPTIONS": {
@@ -102,12 +109,23 @@ def _sqlite(folder: Path) -> dict[str, Any]:
     }
 
 
+def _sqlite_to_read(folder: Path) -> dict[str, Any]:
+    """Read the SQLite file where its disk cannot be written, or where it is damaged."""
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": address_to_read(folder / SQLITE_NAME),
+        "CONN_MAX_AGE": 600,
+        "OPTIONS": {"timeout": 20, "init_command": "PRAGMA temp_store=MEMORY; PRAGMA query_only=ON;"},
+    }
+
+
 def _redis(url: str) -> dict[str, Any]:
     return {
         "BACKEND": "lifereview.redis_cache.CountingRedisCache",
         "LOCATION": url,
         # It holds only throttles and figures: no request should wait long for a Redis that is gone.
         "OPTIONS": {
+            "serializer": "lifereview.redis_cache.JsonSerializer",
             "socket_connect_timeout": 1,
             "socket_timeout": 1,
             "health_check_interval": 15,

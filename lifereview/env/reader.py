@@ -82,6 +82,11 @@ class Environment:
         self._variables = os.environ if variables is None else variables
         self.rules: dict[str, VariableRule] = {}
 
+    @property
+    def names(self) -> list[str]:
+        """Every variable that is set to something, whether this site knows it or not."""
+        return [name for name, value in self._variables.items() if value.strip()]
+
     def text(self, name: str, default: str = "") -> str:
         self._note(name, default, "")
         return self._value(name) or default

@@ -35,7 +35,11 @@ def secret_key(env: Environment, folder: Path, hosts: Collection[str], this_mach
             "",
             "a site beyond this machine (ALLOWED_HOSTS) has to be given one, shared by all its hosts",
         )
-    return _kept_key(folder / "secret_key")
+    path = folder / "secret_key"
+    try:
+        return _kept_key(path)
+    except OSError as error:
+        refuse("VAR_DIR", str(folder), f"the secret key in it cannot be made or read ({error.strerror})")
 
 
 def _weakness_of(key: str) -> str:

@@ -37,7 +37,7 @@ def ttscache_settings(env: Environment, folder: Path, web_threads: int) -> dict[
         "fallback": env.choice("TTS_FALLBACK", "none", FALLBACKS),
         "memory_bytes": env.byte_count("TTS_MEMORY_BYTES", 64 * 1024**2),
         "files_bytes": env.byte_count("TTS_FILES_BYTES", 1024**3),
-        "files_dir": env.writable_folder("TTS_FILES_DIR", folder / "tts_cache"),
+        "files_dir": env.writable_folder("TTS_FILES_DIR", folder / "tts_cache", mode=0o700),
         "permanent": object_storage.permanent_tier(env),
         "bucket": env.text("AWS_STORAGE_BUCKET_NAME"),
         "cdn_url": object_storage.cdn_url(env),

@@ -10,10 +10,13 @@ RATES = {
     "anonymous_generation": "60/min",  # new clips for an address of strangers
     "password_reset": "10/hour",  # links for a forgotten password
     "pre_cache": "20/min",
-    "catalogue": "300/min",  # lists of models and voices, in each process
-    "time_to_sound": "300/min",  # in each process
+    "clear_old_cache": "60/min",
+    "catalogue": "300/min",  # lists of models and voices
+    "time_to_sound": "300/min",
     "reflection_session": "20/min",  # of one page in one browser
     "reflection_address": "300/min",  # of all people behind one address; also for a token
+    "sign_in_address": "20/min",  # tries to sign in, right or wrong, before a password is looked at
+    "sign_in_name": "10/min",  # of one name, from all addresses together
 }
 
 

@@ -39,8 +39,10 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
     "The web server": (
         Variable(
             "HOST",
-            "The address on which the web server listens. `0.0.0.0` listens on all addresses of the machine.",
-            allowed="an address of this machine",
+            "The address on which the web server listens. `0.0.0.0` listens on all IPv4 addresses of the "
+            "machine ([a tablet in the next room](operating.md#a-tablet-in-the-next-room)), `::` also on all "
+            "IPv6 ones. `unix:` and the path of a socket file lets only a proxy on this machine in.",
+            allowed="an address of this machine, or such as `unix:/run/lifereview/site.sock`",
         ),
         Variable(
             "PORT",
@@ -64,7 +66,17 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
         ),
         Variable(
             "SCRIPT_NAME",
-            "The path below which a proxy serves this site. The proxy passes the path on.",
+            "The path below which a proxy serves this site. The proxy may pass the path on or cut it off.",
+        ),
+        Variable(
+            "COMMIT",
+            "The commit that `/api/health` and `manage.py doctor` name. A file named `COMMIT` beside "
+            "`manage.py`, as the container has it, says it as well.",
+            default="that file, else the checkout's own",
+        ),
+        Variable(
+            "LOG_FORMAT",
+            "How a line of the log is written: for people, or as JSON ([its keys](operating.md#logs)).",
         ),
         Variable(
             "DEBUG",
@@ -75,7 +87,7 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
         Variable(
             "ALLOWED_HOSTS",
             "The names by which callers reach this site, with commas between them.",
-            default="this machine's names",
+            default="this machine's names; where `HOST` is no loopback address, also its private addresses",
         ),
         Variable(
             "SECRET_KEY",
@@ -91,8 +103,14 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
         ),
         Variable(
             "CSRF_TRUSTED_ORIGINS",
-            "The origins of this site itself. As soon as one begins with `https://`, the site believes "
-            "`X-Forwarded-For` and `X-Forwarded-Proto`, so only your proxy may reach its port.",
+            "The origins of this site itself. As soon as one begins with `https://`, cookies are sent over "
+            "HTTPS alone.",
+        ),
+        Variable(
+            "TRUSTED_PROXIES",
+            "The proxies in front of this site: addresses and networks whose `X-Forwarded-For`, `-Proto`, "
+            "`-Host` and `-Port` and `X-Request-Id` count ([how](growing.md#proxies)).",
+            default="this machine (`127.0.0.0/8,::1`)",
         ),
         Variable(
             "CORS_ALLOWED_ORIGINS",
@@ -337,7 +355,9 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
         ),
         Variable(
             "HELP_LINE_NUMBER",
-            "The number of the help line, free of charge, day and night. Shown, never spoken.",
+            "The number of the help line, free of charge, day and night. Shown, never spoken."
+            " It may say more, such as `Lifeline 13 11 14, text 0477 13 11 14`: pressing it calls the first"
+            " number that is not for texts.",
         ),
         Variable("EMERGENCY_NUMBER", "The emergency number of your country. Shown, never spoken."),
         Variable(

@@ -14,13 +14,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 
-from narratives.admin import duplicating, making, publishing, soft_delete
-from narratives.admin.permissions import (
-    has_listeners,
-    has_publish_right,
-    may_delete_all,
-    may_write_and_make,
-)
+from narratives.admin import duplicating, hearing, making, publishing, soft_delete
+from narratives.admin.permissions import has_listeners, has_publish_right, may_delete_all, may_write_and_make
 from narratives.models import Journey, Narrative
 from narratives.publishing import sync_pins
 from ttscache.staff.pages import StaffAdmin
@@ -43,6 +38,7 @@ class PublishingAdmin(StaffAdmin):
     def get_urls(self) -> list[Any]:
         # Before Django's own URLs, whose catch-all <path:object_id>/ would match these too.
         return [
+            self.route("<int:object_id>/hear/", hearing.hear_draft_view, "hear"),
             self.route("price/", making.price_view, "price"),
             self.route("<int:object_id>/make-drafts/", making.make_drafts_view, "make_drafts"),
             self.route("undelete/", soft_delete.undelete_view, "undelete"),
@@ -57,7 +53,7 @@ class PublishingAdmin(StaffAdmin):
 
     # --- who may -----------------------------------------------------------------------------------------
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Deleting takes a live text away from listeners, so it needs the right to publish."""
+        """Deleting a live journey takes it away from listeners at once, so it needs the right to publish."""
         may: bool = super().has_delete_permission(request, obj)
         return may and (not has_listeners(obj) or self.has_publish_permission(request))
 

@@ -1,4 +1,4 @@
-"""Forms of texts and journeys. Title and text are drafts; other fields reach listeners as soon as saved."""
+"""Forms of texts and journeys. Texts are drafts; the fields of a journey reach listeners as soon as saved."""
 
 from __future__ import annotations
 
@@ -9,12 +9,6 @@ from django.forms import ModelForm
 
 from narratives.admin.conflicts import ConflictAwareForm
 from narratives.models import Journey
-from narratives.publishing import narrative_clips
-from ttscache.staff.wording import in_words
-from ttscache.warming import plan
-
-OF_THE_ORDER = ("position",)
-AT_ONCE = ("kind", "slug", "journey")  # the screen, the name in addresses, and where it appears
 
 
 def write_in_language_of(journey: Journey | None, form: ModelForm[Any], *names: str) -> None:
@@ -25,37 +19,21 @@ def write_in_language_of(journey: Journey | None, form: ModelForm[Any], *names: 
 
 
 class NarrativeForm(ConflictAwareForm):
-    """Disables the fields that reach listeners at once, unless the page sets `may_publish`."""
-
-    may_publish = True
+    """All of it is a draft: whoever may change a text may change its words, kind and place."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         journey = self.instance.journey if self.instance.journey_id is not None else None
         write_in_language_of(journey, self, "title", "text")
-        if self.may_publish or self.instance.pk is None or not self.instance.journey.is_live:
-            return
-        fixed = OF_THE_ORDER if self.instance.live_id is None else (*OF_THE_ORDER, *AT_ONCE)
-        # Django ignores posted values of disabled fields, so this is enforced on the server too.
-        for name in set(fixed) & set(self.fields):
-            self.fields[name].disabled = True
 
     def clean_journey(self) -> Journey:
-        """Refuse to move a published text into a live journey before its clips are made.
-
-        Listeners of that journey get the text as soon as it is saved. Clips that cost nothing may be missing.
-        """
+        """A published text stays in its journey, whose versions it is part of."""
         chosen: Journey = self.cleaned_data["journey"]
-        is_published = self.instance.live_id is not None or self.instance.pending_id is not None
         moves = self.instance.pk is not None and chosen.pk != self.initial["journey"]
-        if not (moves and is_published and chosen.is_live):
-            return chosen
-        at_once = f"Listeners of “{chosen}” would get this text at once."
-        if not self.may_publish:
-            raise ValidationError(f"{at_once} Ask somebody who can publish.")
-        planned = plan(narrative_clips(self.instance))
-        if planned.cost_usd > 0:
-            raise ValidationError(f"{at_once} {in_words(planned)} Make them first.")
+        if moves and self.instance.entries.exists():
+            raise ValidationError(
+                "This text was published in its journey, so it stays there. Duplicate it and move the copy."
+            )
         return chosen
 
 
@@ -63,18 +41,19 @@ class JourneyForm(ConflictAwareForm):
     """Disables the fields that reach listeners at once, unless the page sets `may_publish`."""
 
     may_publish = True
+    asks_to_be_default = False  # another journey is the default, so staff confirm the change after saving
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        write_in_language_of(self.instance, self, "title")
+        write_in_language_of(self.instance, self, "title", "description")
         if self.instance.is_live and not self.may_publish:
-            for name in {"slug", "language"} & set(self.fields):
+            # Django ignores posted values of disabled fields, so this is enforced on the server too.
+            for name in {"slug", "language", "description"} & set(self.fields):
                 self.fields[name].disabled = True
 
     def clean_is_default(self) -> bool:
-        """Two journeys cannot be the default; the other one must be unticked first."""
+        """There is one default journey: saving keeps the present one, and the page then asks."""
         is_default: bool = self.cleaned_data["is_default"]
-        other = Journey.objects.filter(is_default=True).exclude(pk=self.instance.pk).first()
-        if is_default and other is not None:
-            raise ValidationError(f"“{other}” is the default now. Untick “default” there first.")
-        return is_default
+        others = Journey.objects.filter(is_default=True).exclude(pk=self.instance.pk)
+        self.asks_to_be_default = is_default and others.exists()
+        return is_default and not self.asks_to_be_default

@@ -56,7 +56,7 @@ def go_live_view(pages: StaffAdmin, request: HttpRequest, object_id: int) -> Htt
 
 def open_to_listeners(pages: StaffAdmin, request: HttpRequest, journey: Journey) -> None:
     """Make the clips that listeners of this journey hear, and say that it is live."""
-    texts, planned = journey.narratives.published().count(), _plan(journey)
+    texts, planned = len(publishing.journey_entries(journey)), _plan(journey)
     for voice in publishing.makeable_voices():
         publishing.warm_journey(journey, voice, requested_by=request.user.get_username())
     make_pending(requested_by=request.user.get_username())  # a voice that is being prepared needs them too

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from django import forms
@@ -11,11 +12,17 @@ from unfold.admin import StackedInline
 from unfold.forms import PaginationInlineFormSet
 
 from narratives.admin.forms import NarrativeForm, write_in_language_of
-from narratives.admin.permissions import has_publish_right
 from narratives.editing.drafts import save_draft
 from narratives.help_lines import NO_HELP_LINE, help_lines
-from narratives.models import Journey, Narrative
-from narratives.staff.clip_status import add_clip_statuses, count_up_to_date, state_of, state_of_journey
+from narratives.models import Narrative
+from narratives.publishing import DraftChanges, compare_draft, next_entries_of
+from narratives.staff.clip_status import (
+    add_clip_statuses,
+    add_draft_changes,
+    count_up_to_date,
+    state_of,
+    state_of_journey,
+)
 from narratives.staff.estimates import estimate, paces
 from narratives.text.writing_advice import questions_promised
 from ttscache.conf import conf
@@ -40,6 +47,7 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
         # Templates read this property many times; the clips are looked up once.
         if any(not hasattr(narrative, "sounds") for narrative in narratives):
             add_clip_statuses(narratives)
+            add_draft_changes(narratives, {self.instance.pk: self.changes})
             pace = paces()
             for narrative in narratives:
                 narrative.standing = state_of(narrative)  # type: ignore[attr-defined]
@@ -62,14 +70,18 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
         """Title and text of each changed row that somebody else has deleted meanwhile."""
         return [form.words for form in self.initial_forms if form.is_gone and form.is_rewritten]
 
-    @property
-    def may_order(self) -> bool:
-        """Whether this person may reorder: listeners of a live journey get a new order on save."""
-        return self.form.may_publish or not self.instance.is_live
+    @cached_property
+    def changes(self) -> DraftChanges:
+        """How the draft differs from what listeners get next."""
+        draft = list(super().get_queryset())
+        if self.instance.pk is None:
+            return DraftChanges(draft, ())
+        # Clip statuses have shared the lexicon among these texts.
+        return compare_draft(draft, next_entries_of([self.instance.pk]).get(self.instance.pk, []))
 
     @property
     def standing(self) -> Badge:
-        return state_of_journey(self.instance, self.narratives)
+        return state_of_journey(self.instance, self.changes)
 
     @property
     def readiness(self) -> tuple[int, int]:
@@ -79,10 +91,9 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
     @property
     def summary(self) -> str:
         narratives = list(self.narratives)
-        changed = sum(narrative.has_unpublished_changes for narrative in narratives)
-        drafts = f", {changed} with unpublished changes" if changed else ""
+        drafts = f" Not published yet: {self.changes.in_words}." if not self.changes.is_empty else ""
         ready, total = self.readiness
-        return f"{len(narratives)} narratives{drafts}. {ready} of {total} clips are up to date."
+        return f"{len(narratives)} narratives.{drafts} {ready} of {total} clips are up to date."
 
     @property
     def voices(self) -> tuple[str, ...]:
@@ -128,24 +139,11 @@ class NarrativeInline(StackedInline):  # type: ignore[misc]
     extra = 0
     show_change_link = True
 
-    def get_formset(
-        self, request: HttpRequest, obj: Journey | None = None, **options: Any
-    ) -> type[NarrativeForms]:
-        formset: type[NarrativeForms] = super().get_formset(request, obj, **options)
-        formset.form.may_publish = has_publish_right(request)
-        return formset
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[Narrative]:
         found: QuerySet[Narrative] = (
             super().get_queryset(request).select_related("live", "pending", "journey")
         )
         return found.order_by("position", "pk")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Journey | None = None) -> bool:
-        """Deleting takes a live text away from listeners, so it needs the right to publish."""
-        may: bool = super().has_delete_permission(request, obj)
-        has_listeners = obj is not None and obj.is_live
-        return may and (not has_listeners or has_publish_right(request))
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         if db_field.name == "position":

@@ -12,8 +12,11 @@ from django.utils.safestring import SafeString
 from unfold.dataclasses import UnfoldAction
 
 from narratives.admin import (
+    asking,
+    default_journey,
     estimates,
     going_live,
+    hearing,
     import_export,
     making,
     preview,
@@ -27,7 +30,7 @@ from narratives.admin.forms import JourneyForm
 from narratives.admin.inlines import NarrativeInline
 from narratives.editing.deleting import delete_narratives
 from narratives.models import Journey, Narrative
-from narratives.publishing import lock_publishing
+from narratives.publishing import draft_changes_of, lock_publishing
 from narratives.staff.clip_status import add_clip_statuses, count_up_to_date
 from ttscache.staff.clip_widgets import progress_bar
 
@@ -42,24 +45,34 @@ class JourneyAdmin(PublishingAdmin):
     change_form_outer_before_template = "admin/narratives/journey/journey_status.html"
     prepopulated_fields = {"slug": ("title",)}  # noqa: RUF012 - as Django writes it
     fieldsets = (
-        (None, {"fields": ("title", ("is_live", "is_default"))}),
+        (None, {"fields": ("title", "description", ("is_live", "is_default"))}),
         ("Technical", {"classes": ["collapse"], "fields": (("slug", "language"),)}),
     )
-    further_actions = ("make_all_again", "duplicate", "import_file")  # links: the bar has no room for them
+    further_actions = (
+        "make_default",
+        "make_all_again",
+        "duplicate",
+        "import_file",
+    )  # links: the bar has no room for them
+    actions_list = ("set_allowance",)
     actions_detail = ("publish_changes", "make_missing", "versions", "preview", *further_actions)
 
     # Unfold looks up a button's function by its name in actions_detail and gives it a URL.
     publish_changes = publishing.publish_changes
     make_missing = making.make_missing
+    make_default = default_journey.make_default
     make_all_again = making.make_all_again
     versions = versions.versions
     preview = preview.preview_journey
+    set_allowance = hearing.set_allowance
     import_file = import_export.import_file
 
     def get_urls(self) -> list[Any]:
         estimate = self.admin_site.admin_view(estimates.estimate_view)
         return [
             self.route("<int:object_id>/go-live/", going_live.go_live_view, "go_live"),
+            self.route("<int:object_id>/ask/", asking.ask_to_publish_view, "ask_to_publish"),
+            self.route("<int:object_id>/take-back/", asking.take_back_wish_view, "take_back_wish"),
             self.route("<int:object_id>/waiting/<slug:operation>/", publications.waiting_view, "waiting"),
             self.route(
                 "<int:object_id>/versions/<int:number>/restore/", versions.restore_version_view, "restore"
@@ -72,16 +85,18 @@ class JourneyAdmin(PublishingAdmin):
 
     def page_context(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
         context = super().page_context(request, object_id)
+        journey: Journey | None = self.get_object(request, object_id) if object_id else None
         actions = super().get_actions_detail(request, object_id) if object_id else []
         context["links"] = [
             (each.description, reverse(f"admin:{each.action_name}", args=[object_id]))
             for each in actions
             if self._is_further(each)
+            if not (each.action_name.endswith("_make_default") and journey and journey.is_default)
         ]
-        journey: Journey | None = self.get_object(request, object_id) if object_id else None
         if journey is not None:
+            context |= asking.context_for_editors(self, request, journey)
             context["waiting"] = publications.Waiting.of(journey)
-            context["version"] = journey.publications.heard().first()
+            context["version"] = journey.live_version
             context["next_number"] = journey.next_number
         return context
 
@@ -95,8 +110,8 @@ class JourneyAdmin(PublishingAdmin):
 
     @admin.display(description="Unpublished changes")
     def changes(self, journey: Journey) -> str:
-        changed = sum(narrative.has_unpublished_changes for narrative in journey.narratives.all())
-        return f"{changed} text{'' if changed == 1 else 's'}" if changed else ""
+        said: str = journey.draft_changes.in_words  # type: ignore[attr-defined]  # set by JourneyList
+        return said
 
     @admin.display(description="Clips up to date")
     def readiness(self, journey: Journey) -> SafeString:
@@ -121,6 +136,7 @@ class JourneyAdmin(PublishingAdmin):
 
     def save_model(self, request: HttpRequest, obj: Journey, form: Any, change: bool) -> None:
         lock_publishing()
+        default_journey.wait_for_an_answer(obj, form)
         if change:
             going_live.keep_off_if_it_costs(obj, form)
         super().save_model(request, obj, form, change)
@@ -142,7 +158,16 @@ class JourneyAdmin(PublishingAdmin):
             going_live.open_to_listeners(self, request, form.instance)
 
     def response_change(self, request: HttpRequest, obj: Journey) -> HttpResponse:
-        return going_live.ask_after_saving(self, request, obj) or super().response_change(request, obj)
+        question = going_live.ask_after_saving(self, request, obj)
+        if question is not None:
+            default_journey.say_it_is_not_asked(self, request, obj)
+            return question
+        return default_journey.ask_about_default(self, request, obj) or super().response_change(request, obj)
+
+    def response_add(self, request: HttpRequest, obj: Journey, *args: Any, **options: Any) -> HttpResponse:
+        return default_journey.ask_about_default(self, request, obj) or super().response_add(
+            request, obj, *args, **options
+        )
 
     # --- the bar of buttons ------------------------------------------------------------------------------
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
@@ -166,3 +191,6 @@ class JourneyList(soft_delete.DeletedList):
         super().get_results(request)
         # Only now: get_results cuts the list down to one page.
         add_clip_statuses(narrative for journey in self.result_list for narrative in journey.narratives.all())
+        changes = draft_changes_of([journey.pk for journey in self.result_list])
+        for journey in self.result_list:
+            journey.draft_changes = changes[journey.pk]

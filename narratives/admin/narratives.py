@@ -12,14 +12,14 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from narratives.admin import making, publishing, soft_delete, voices
+from narratives.admin import asking, making, publishing, soft_delete, voices
 from narratives.admin.base import PublishingAdmin
 from narratives.admin.forms import NarrativeForm
 from narratives.editing.drafts import save_draft
-from narratives.models import Narrative, share_lexicon
+from narratives.models import Narrative
 from narratives.publishing import lock_publishing
 from narratives.staff import action_items
-from narratives.staff.clip_status import add_clip_statuses, clip_statuses_of, state_of
+from narratives.staff.clip_status import add_clip_statuses, add_draft_changes, clip_statuses_of, state_of
 from narratives.staff.estimates import estimate, paces
 
 
@@ -47,14 +47,16 @@ class StateFilter(admin.SimpleListFilter):
         if self.value() not in ("published", "changed"):
             return queryset
         # The database cannot apply the lexicon, so the texts are compared here.
-        published = share_lexicon(queryset.filter(live__isnull=False).select_related("live", "pending"))
-        is_wanted = self.value() == "changed"
-        return queryset.filter(pk__in=[each.pk for each in published if each.differs_from_live == is_wanted])
+        published = queryset.filter(live__isnull=False)
+        changed = [each.pk for each in action_items.to_publish(published)]
+        wanted = published.filter(pk__in=changed)
+        return wanted if self.value() == "changed" else published.exclude(pk__in=changed)
 
 
 @admin.register(Narrative)
 class NarrativeAdmin(PublishingAdmin):
     form = NarrativeForm
+    change_form_outer_before_template = "admin/narratives/editor_bar.html"
     list_display = ("title", "journey", "kind", "place", "state", "sound")
     deleted_list_display = ("title", "journey", "kind")
     list_filter = ("journey", "kind", StateFilter, soft_delete.DeletedFilter)
@@ -92,6 +94,13 @@ class NarrativeAdmin(PublishingAdmin):
             *super().get_urls(),
         ]
 
+    def page_context(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
+        context = super().page_context(request, object_id)
+        narrative: Narrative | None = self.get_object(request, object_id) if object_id else None
+        if narrative is not None:
+            context |= asking.context_for_editors(self, request, narrative)
+        return context
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Narrative]:
         return super().get_queryset(request).select_related("live", "pending", "journey")  # type: ignore[no-any-return]
 
@@ -104,12 +113,6 @@ class NarrativeAdmin(PublishingAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[NarrativeList]:
         return NarrativeList
 
-    def get_form(self, request: HttpRequest, obj: Narrative | None = None, **options: Any) -> Any:
-        form = super().get_form(request, obj, **options)
-        # Django builds a new form class for each request, so this setting does not reach others.
-        form.may_publish = self.has_publish_permission(request)
-        return form
-
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **options)
         if db_field.name == "slug":
@@ -118,7 +121,9 @@ class NarrativeAdmin(PublishingAdmin):
 
     @admin.display(description="State")
     def state(self, narrative: Narrative) -> SafeString:
-        return state_of(narrative).html
+        badge = state_of(narrative).html
+        says = narrative.place_says  # type: ignore[attr-defined]  # set by state_of
+        return format_html('{} <span class="narrative-reason">{}</span>', badge, says) if says else badge
 
     @admin.display(description="Audio")
     def sound(self, narrative: Narrative) -> SafeString:
@@ -165,3 +170,4 @@ class NarrativeList(soft_delete.DeletedList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         add_clip_statuses(self.result_list)
+        add_draft_changes(self.result_list)

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from narratives.admin.permissions import has_publish_right
-from narratives.models import OfferedReflection
+from narratives.models import BankReflection, OfferedReflection
 from ttscache.staff.pages import StaffAdmin
 
 
@@ -59,6 +59,11 @@ class OfferedReflectionAdmin(StaffAdmin):
     @admin.action(description="Mark as fit after a hard answer", permissions=["change"])
     def mark_as_fit(self, request: HttpRequest, queryset: QuerySet[OfferedReflection]) -> None:
         self._decide(request, queryset, "Marked as fit after a hard answer.", fits_heavy=True)
+        never = BankReflection.AfterHeavy.NEVER
+        of_bank = BankReflection.objects.filter(text__in=queryset.values("text"), after_heavy=never).count()
+        if of_bank:
+            says = f"In the reflection bank, without this mark: {of_bank} of these. Set it there as well."
+            self.message_user(request, says, messages.WARNING)
 
     @admin.action(description="Remove the mark “fit after a hard answer”", permissions=["change"])
     def remove_mark(self, request: HttpRequest, queryset: QuerySet[OfferedReflection]) -> None:

@@ -23,10 +23,15 @@ def may_write_and_make(pages: StaffAdmin, request: HttpRequest) -> bool:
 
 
 def may_restore_versions(pages: StaffAdmin, request: HttpRequest, journey: Journey | None = None) -> bool:
-    """Whether this person may copy an earlier version into the drafts."""
+    """Whether this person may copy an earlier version into the draft, where that deletes no text."""
     return pages.has_change_permission(request, journey) and request.user.has_perm(
         "narratives.change_narrative"
     )
+
+
+def may_delete_texts(request: HttpRequest) -> bool:
+    """Whether this person may delete texts in the draft, and restore them."""
+    return request.user.has_perm("narratives.delete_narrative")
 
 
 def may_delete_all(pages: StaffAdmin, request: HttpRequest, things: Iterable[Journey | Narrative]) -> bool:
@@ -35,7 +40,8 @@ def may_delete_all(pages: StaffAdmin, request: HttpRequest, things: Iterable[Jou
 
 
 def has_listeners(thing: Journey | Narrative | None) -> bool:
-    """Whether listeners would lose something if this were deleted."""
-    if isinstance(thing, Narrative):
-        return thing.live is not None and thing.journey.is_live
-    return thing is not None and thing.is_live
+    """Whether listeners would lose something at once if this were deleted.
+
+    They keep a deleted text until its journey is published, so only a live journey counts.
+    """
+    return isinstance(thing, Journey) and thing.is_live

@@ -7,7 +7,7 @@ from unfold.decorators import action
 
 from narratives.admin.lookups import narratives_of, page_of
 from narratives.models import Journey, Narrative
-from narratives.staff.clip_status import add_clip_statuses, count_up_to_date, state_of
+from narratives.staff.clip_status import add_clip_statuses, add_draft_changes, count_up_to_date, state_of
 from ttscache.conf import conf
 from ttscache.staff.clip_widgets import progress_bar
 from ttscache.staff.pages import StaffAdmin
@@ -18,6 +18,7 @@ def preview_journey(pages: StaffAdmin, request: HttpRequest, object_id: str) -> 
     journey: Journey = pages.get_or_404(request, object_id)
     narratives = narratives_of(journey)
     add_clip_statuses(narratives)
+    add_draft_changes(narratives)
     for narrative in narratives:
         narrative.standing = state_of(narrative)  # type: ignore[attr-defined]
     return pages.show(

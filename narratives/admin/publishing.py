@@ -17,10 +17,9 @@ from unfold.enums import ActionVariant
 
 from narratives import publishing
 from narratives.admin.confirmation import confirmed_this
-from narratives.admin.lookups import narratives_of, page_of
-from narratives.editing.drafts import draft_clips
-from narratives.models import Journey, Narrative, Publication, share_lexicon
-from narratives.publishing import publication_clips
+from narratives.admin.lookups import page_of
+from narratives.models import Journey, Narrative, Publication, PublicationEntry
+from narratives.publishing import DraftChanges, NextVersion, publication_clips
 from ttscache import warming
 from ttscache.fingerprint import fingerprint_of
 from ttscache.staff.pages import StaffAdmin, has_said_yes
@@ -34,41 +33,77 @@ Thing = TypeVar("Thing")
 
 @dataclass(frozen=True, slots=True)
 class PublishRequest:
-    """A request to publish: the texts that differ from what is published, and the clips to make.
+    """A request to publish: a whole journey, or chosen texts; what that changes, and the clips to make.
 
     The texts of a version that waits already are published along with them, so their clips count too.
     `silent_voices` lack clips of these texts that cannot be made, so nothing is planned in them.
     """
 
+    journey: Journey | None
     narratives: Sequence[Narrative]
-    ahead: Sequence[Narrative]
+    versions: Sequence[NextVersion]
     planned: Plan
     silent_voices: Sequence[str]
 
     @classmethod
-    def of(cls, narratives: Sequence[Narrative]) -> PublishRequest:
-        ahead = [narrative for narrative in narratives if narrative.has_unpublished_changes]
+    def of(cls, saved: Journey | Narrative) -> PublishRequest:
+        """All of a journey's draft, or one text."""
+        if isinstance(saved, Narrative):
+            return cls.of_chosen([saved])
+        return cls._of(saved, (), [publishing.next_version(saved)])
+
+    @classmethod
+    def of_chosen(cls, narratives: Sequence[Narrative]) -> PublishRequest:
+        return cls._of(None, narratives, publishing.next_versions(narratives))
+
+    @classmethod
+    def _of(
+        cls, journey: Journey | None, narratives: Sequence[Narrative], found: Iterable[NextVersion]
+    ) -> PublishRequest:
+        versions = [version for version in found if not version.changes.is_empty]
         with publishing.making_new_words() as voices:
-            specs = [*draft_clips(ahead, voices), *publishing.taken_along_with(ahead)]
-        silent = publishing.silent_voices(lambda voice: draft_clips(ahead, [voice]))
-        return cls(narratives, ahead, warming.plan(specs), silent)
+            planned = warming.plan(spec for version in versions for spec in version.new_clips(voices))
+        silent = publishing.silent_voices(
+            lambda voice: [spec for version in versions for spec in version.new_clips([voice])]
+        )
+        return cls(journey, narratives, versions, planned, silent)
+
+    @property
+    def ahead(self) -> list[Narrative]:
+        """The texts that publishing changes, each with `is_reworded` and `place_says`. No removed ones."""
+        texts = []
+        for version in self.versions:
+            for text in version.changes.texts:
+                text.place_says = version.changes.place_says(text)  # type: ignore[attr-defined]
+                text.is_reworded = text in version.changes.reworded  # type: ignore[attr-defined]
+                texts.append(text)
+        return texts
+
+    @property
+    def removed(self) -> list[PublicationEntry]:
+        return [entry for version in self.versions for entry in version.changes.removed]
+
+    @property
+    def has_listeners(self) -> bool:
+        return any(version.journey.is_live for version in self.versions)
 
     @property
     def warning(self) -> str:
         """Say which voices cannot speak these words, and what to do; empty if all can."""
-        return warning_of(self.silent_voices) if any(each.journey.is_live for each in self.ahead) else ""
+        return warning_of(self.silent_voices) if self.has_listeners else ""
 
     @property
     def costs_money(self) -> bool:
         """Whether publishing makes paid clips. It makes none for a journey that is not live."""
-        return self.planned.cost_usd > 0 and any(each.journey.is_live for each in self.ahead)
+        return self.planned.cost_usd > 0 and self.has_listeners
 
     @property
     def fingerprint(self) -> str:
-        """Equal for requests that would publish the same words with the same clips."""
+        """Equal for requests that would publish the same texts in the same order with the same clips."""
         clips = [clip.content_hash for clip in self.planned.clips]
-        titles = [(narrative.pk, narrative.title, narrative.text) for narrative in self.ahead]
-        return fingerprint_of((titles, clips))
+        return fingerprint_of(
+            ([[line.is_as_in for line in version.lines] for version in self.versions], clips)
+        )
 
 
 def warning_of(silent_voices: Sequence[str]) -> str:
@@ -92,8 +127,8 @@ def warning_of(silent_voices: Sequence[str]) -> str:
 )
 def publish_changes(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
     journey: Journey = pages.get_or_404(request, object_id)
-    wanted = PublishRequest.of(narratives_of(journey))
-    if not wanted.ahead or confirmed_this(pages, request, wanted.fingerprint):
+    wanted = PublishRequest.of(journey)
+    if not wanted.versions or confirmed_this(pages, request, wanted.fingerprint):
         publish_and_tell(pages, request, wanted)
         return redirect(page_of(journey))
     return _ask_about_journey(pages, request, journey, wanted)
@@ -113,7 +148,7 @@ def publish_chosen(
     pages: StaffAdmin, request: HttpRequest, queryset: QuerySet[Narrative]
 ) -> HttpResponse | None:
     """Publish the chosen texts; if that costs money, ask first."""
-    wanted = PublishRequest.of(share_lexicon(queryset))
+    wanted = PublishRequest.of_chosen(list(queryset))
     is_to_be_asked = has_said_yes(request) or wanted.costs_money
     if is_to_be_asked and not confirmed_this(pages, request, wanted.fingerprint):
         return _ask_about_chosen(pages, request, wanted)
@@ -137,7 +172,7 @@ def publish_saved(pages: StaffAdmin, request: HttpRequest, saved: Journey | Narr
 
     This runs inside the transaction that saves, where no page can be returned.
     """
-    wanted = PublishRequest.of(narratives_of(saved))
+    wanted = PublishRequest.of(saved)
     if wanted.costs_money:
         saved.to_be_asked = wanted  # type: ignore[union-attr]  # read by answer_after_saving
     else:
@@ -160,13 +195,14 @@ def answer_after_saving(
 
 # --- asked, done, told ----------------------------------------------------------------------------------
 def _ask(pages: StaffAdmin, request: HttpRequest, wanted: PublishRequest, **question: Any) -> HttpResponse:
-    ahead, planned = wanted.ahead, wanted.planned
+    planned = wanted.planned
     question["hidden"] = [*question.get("hidden", []), ("seen", wanted.fingerprint)]
     # A journey that is not live has no listeners who would have to wait, so it switches at once.
-    waits = any(each.journey.is_live for each in ahead) and bool(planned.missing or wanted.silent_voices)
+    waits = wanted.has_listeners and bool(planned.missing or wanted.silent_voices)
     return pages.ask(
         request,
-        narratives=ahead,
+        narratives=wanted.ahead,
+        removed=wanted.removed,
         summary=in_words(planned),
         verb="Make clips first, then publish" if waits else "Publish",
         waits=waits,
@@ -179,25 +215,29 @@ def _ask(pages: StaffAdmin, request: HttpRequest, wanted: PublishRequest, **ques
 
 def publish_and_tell(pages: StaffAdmin, request: HttpRequest, wanted: PublishRequest) -> None:
     """Publish what has changed, log who did it at what price, and show the result."""
-    ahead, planned = wanted.ahead, wanted.planned
     # Somebody else may have published it since the page was opened.
-    if not ahead:
-        says = "Nothing to publish: listeners already have this text."
+    if not wanted.versions:
+        says = "Nothing to publish: listeners already have this."
         pages.message_user(request, says, messages.INFO)
         return
-    publications = publishing.publish(
-        ahead, requested_by=request.user.get_username(), at_once="at_once" in request.POST
+    name, at_once = request.user.get_username(), "at_once" in request.POST
+    publications = (
+        publishing.publish_journey(wanted.journey, requested_by=name, at_once=at_once)
+        if wanted.journey is not None
+        else publishing.publish(wanted.narratives, requested_by=name, at_once=at_once)
     )
     with publishing.making_new_words():
         wanted_by = [(each, publication_clips(each)) for each in publications]
-    for publication, share in shares_of(planned, wanted_by):
-        pages.log_and_tell(request, publication.journey, published_in_words(publication, share))
+    changes = {version.journey.pk: version.changes for version in wanted.versions}
+    for publication, share in shares_of(wanted.planned, wanted_by):
+        says = published_in_words(publication, changes[publication.journey_id], share)
+        pages.log_and_tell(request, publication.journey, says)
     if wanted.warning and publications:
         pages.message_user(request, wanted.warning, messages.WARNING)
-    # The draft was edited back to the live text, so only the waiting version had to go.
+    # The draft was edited back to what is live, so only the waiting version had to go.
     if not publications:
-        says = "Listeners already have this text, so the waiting version is cancelled."
-        pages.log_and_tell(request, ahead[0].journey, says)
+        says = "Listeners already have this, so the waiting version is cancelled."
+        pages.log_and_tell(request, wanted.versions[0].journey, says)
 
 
 def shares_of(
@@ -210,9 +250,8 @@ def shares_of(
         yield thing, replace(planned, clips=tuple(clips.pop(each) for each in hashes if each in clips))
 
 
-def published_in_words(publication: Publication, planned: Plan) -> str:
-    texts = publication.revisions.count()
-    count = f"Version {publication.number}: {texts} text{'' if texts == 1 else 's'}."
+def published_in_words(publication: Publication, changes: DraftChanges, planned: Plan) -> str:
+    count = f"Version {publication.number}: {changes.in_words}."
     if not publication.journey.is_live:
         return f"{count} Listeners get it when the journey goes live."
     if publication.state == Publication.State.PUBLISHED:

@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
@@ -56,13 +57,19 @@ def deleted_journeys() -> QuerySet[Journey]:
 
 def deleted_narratives() -> QuerySet[Narrative]:
     """Leaves out texts of deleted journeys: restoring the journey restores them."""
-    deleted = Narrative.everything.filter(deleted_at__isnull=False, journey__deleted_at__isnull=True)
+    # Published texts are kept longer, for the versions of their journey.
+    lately = timezone.now() - timedelta(days=DAYS_KEPT)
+    deleted = Narrative.everything.filter(deleted_at__gte=lately, journey__deleted_at__isnull=True)
     return deleted.select_related("live", "pending", "journey")
 
 
 DELETIONS: dict[type[Model], Deletion] = {
-    Journey: Deletion(delete_journeys, restore_journeys, deleted_journeys),
-    Narrative: Deletion(delete_narratives, restore_narratives, deleted_narratives),
+    Journey: Deletion(
+        delete_journeys, lambda journeys, by: restore_journeys(journeys, by=by), deleted_journeys
+    ),
+    Narrative: Deletion(
+        delete_narratives, lambda narratives, by: restore_narratives(narratives), deleted_narratives
+    ),
 }
 
 
@@ -72,14 +79,26 @@ def delete(pages: StaffAdmin, request: HttpRequest, things: Iterable[Thing]) -> 
 
 
 def question_about(things: Sequence[Thing]) -> dict[str, Any]:
-    lose = [thing for thing in things if has_listeners(thing)]
-    listeners = "Listeners lose it at once." if len(things) == 1 else f"Listeners lose {len(lose)} at once."
     return {
         "title": f"Delete {_named(things)}",
         "summary": f"Are you sure you want to delete {_named(things)}?",
-        "more": f"{listeners if lose else ''} You can undo this for {DAYS_KEPT} days.",
+        "more": f"{_told_to_listeners(things)} You can undo this for {DAYS_KEPT} days.".strip(),
         "verb": "Delete",
     }
+
+
+def _told_to_listeners(things: Sequence[Thing]) -> str:
+    """Say what the deletion means for listeners; empty if they have none of these things."""
+    lose = [thing for thing in things if has_listeners(thing)]
+    keep = [
+        thing for thing in things if isinstance(thing, Narrative) and thing.live and thing.journey.is_live
+    ]
+    if lose:
+        return "Listeners lose it at once." if len(things) == 1 else f"Listeners lose {len(lose)} at once."
+    if keep:
+        them = "it" if len(keep) == 1 else "them"
+        return f"This changes the draft. Listeners keep {them} until you publish the journey."
+    return ""
 
 
 @admin.action(description="Delete", permissions=["delete"])
@@ -102,8 +121,9 @@ def say_deleted(
 ) -> None:
     """Show a message with an Undo button, which works on whatever page the message appears."""
     things = list(things)
+    deleted = f"{_named(things)} {'is' if len(things) == 1 else 'are'} deleted."
     context = {
-        "says": f"{_named(things)} {'is' if len(things) == 1 else 'are'} deleted.",
+        "says": f"{deleted}{_told_after(request, things)}",
         "action": _undelete_address(model),
         "things": things,
         "back": back or _list_of(model),
@@ -111,6 +131,13 @@ def say_deleted(
     # Rendered with the request, because the form in the message needs its CSRF token.
     html = render_to_string("admin/narratives/undo.html", context, request=request)
     pages.message_user(request, html, messages.SUCCESS)
+
+
+def _told_after(request: HttpRequest, things: Iterable[Thing]) -> str:
+    if "_publish" in request.POST:
+        return ""  # deleted and published in one press: another message says what listeners get
+    is_published = any(isinstance(each, Narrative) and each.live and each.journey.is_live for each in things)
+    return " Listeners notice nothing until you publish." if is_published else ""
 
 
 # --- restoring ------------------------------------------------------------------------------------------
@@ -136,7 +163,7 @@ def _restore(pages: StaffAdmin, request: HttpRequest, things: Iterable[Thing]) -
     things = list(things)
     if not may_delete_all(pages, request, things):
         raise PermissionDenied
-    restored = DELETIONS[pages.model].restore(things, by=request.user.get_username())
+    restored = DELETIONS[pages.model].restore(things, request.user.get_username())
     for thing in restored:
         pages.log_change(request, thing, "Deletion undone.")
     if restored:
@@ -149,7 +176,7 @@ def _restore(pages: StaffAdmin, request: HttpRequest, things: Iterable[Thing]) -
 
 def _say_what_waits(pages: StaffAdmin, request: HttpRequest, restored: Iterable[Thing]) -> None:
     """Warn about versions that wait again: making their clips costs money, so somebody has to agree."""
-    journeys = {thing.journey if isinstance(thing, Narrative) else thing for thing in restored}
+    journeys = [thing for thing in restored if isinstance(thing, Journey)]
     for publication in Publication.objects.waiting().filter(journey__in=journeys):
         if publishing.is_paused(publication):
             missing = in_words(warming.plan(publishing.publication_clips(publication)))

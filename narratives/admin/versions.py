@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.core.exceptions import PermissionDenied
@@ -15,10 +15,9 @@ from unfold.decorators import action
 
 from narratives.admin.confirmation import confirmed_this
 from narratives.admin.lookups import page_of
-from narratives.admin.permissions import may_restore_versions
-from narratives.editing.drafts import draft_clips
-from narratives.editing.history import Change, VoiceClip, changes_of, restore, words_as_of
-from narratives.models import Journey, Narrative, Publication, Revision
+from narratives.admin.permissions import may_delete_texts, may_restore_versions
+from narratives.editing.history import Change, VoiceClip, WayBack, changes_of, restore, way_back
+from narratives.models import Journey, Narrative, Publication, PublicationEntry
 from ttscache import warming
 from ttscache.fingerprint import fingerprint_of
 from ttscache.staff.clip_widgets import player
@@ -43,7 +42,7 @@ def versions(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpRes
         journey=journey,
         page=page,
         versions=[
-            (publication, [_with_players(each) for each in changes[publication.pk]])
+            (publication, changes[publication.pk], map(_with_players, changes[publication.pk].reworded))
             for publication in page.object_list
         ],
         may_restore=may_restore_versions(pages, request, journey),
@@ -78,50 +77,46 @@ class Draft:
 def restore_version_view(
     pages: StaffAdmin, request: HttpRequest, object_id: int, number: int
 ) -> HttpResponse:
-    """Copy a version into the drafts: all its texts, or the one that `?text=` names."""
+    """Copy a version into the draft: all of it, or the words of the text that `?text=` names."""
     journey: Journey = pages.get_or_404(request, object_id)
     if not may_restore_versions(pages, request):
         raise PermissionDenied
     publication = get_object_or_404(journey.publications.select_related("journey"), number=number)
     chosen = request.GET.get("text", "")
-    text = int(chosen) if chosen.isdecimal() else None
-    words = words_as_of(publication, text)
-    # Nothing to confirm if the drafts read like this already.
-    if words and not confirmed_this(pages, request, _fingerprint(words)):
-        return _ask(pages, request, publication, words)
-    restored = restore(publication, text)
-    said = (
-        f"1 text now reads as in version {number}."
-        if len(restored) == 1
-        else f"{len(restored)} texts now read as in version {number}."
-    )
-    if restored:
+    text = int(chosen) if chosen.isdecimal() and len(chosen) < 19 else None
+    back = way_back(publication, text)
+    if back.needs_delete_right and not may_delete_texts(request):
+        raise PermissionDenied
+    # Nothing to confirm if the draft is like this already.
+    if not back.is_empty and not confirmed_this(pages, request, fingerprint_of(back.seen)):
+        return _ask(pages, request, publication, back)
+    done = restore(publication, text, by=request.user.get_username())
+    said = " ".join(done.in_words(number))
+    if said:
         pages.log_change(request, journey, said)
-    pages.message_user(request, said if restored else f"The drafts already read as in version {number}.")
+    pages.message_user(request, said or f"The draft is already as in version {number}.")
     return redirect(page_of(journey))
 
 
-def _ask(
-    pages: StaffAdmin, request: HttpRequest, publication: Publication, words: Mapping[Narrative, Revision]
-) -> HttpResponse:
-    seen = _fingerprint(words)  # before the loop puts the old version's words into the instances
-    for narrative, revision in words.items():
-        narrative.draft = Draft.of(narrative)  # type: ignore[attr-defined]
-        narrative.title, narrative.text = revision.title, revision.text
-    planned = warming.plan(draft_clips(words))
+def _ask(pages: StaffAdmin, request: HttpRequest, publication: Publication, back: WayBack) -> HttpResponse:
+    planned = warming.plan(back.clips)
     sound = "All its audio is kept." if not planned.missing else in_words(planned)
     return pages.ask(
         request,
         title=f"Go back to version {publication.number}: {publication.journey}",
         heading="Your draft will change to:",
-        narratives=list(words),
+        narratives=[_as_it_will_be(entry, back) for entry in back.reworded],
+        back_to=back,
         summary=f"{sound} Changing the draft costs nothing. Listeners notice nothing until you publish.",
         verb="Change the draft",
-        hidden=[("seen", seen)],
+        hidden=[("seen", fingerprint_of(back.seen))],
         back=reverse("admin:narratives_journey_versions", args=[publication.journey_id]),
     )
 
 
-def _fingerprint(words: Mapping[Narrative, Revision]) -> str:
-    """Equal if the same drafts would change to the same text."""
-    return fingerprint_of([(each.pk, each.title, each.text, revision.pk) for each, revision in words.items()])
+def _as_it_will_be(entry: PublicationEntry, back: WayBack) -> Narrative:
+    """The text with the words of the version, and with its present words as `draft`."""
+    narrative = next(each for each in back.draft if each.pk == entry.narrative_id)
+    narrative.draft = Draft.of(narrative)  # type: ignore[attr-defined]
+    narrative.title, narrative.text = entry.revision.title, entry.revision.text
+    return narrative

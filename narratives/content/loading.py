@@ -1,4 +1,4 @@
-"""Load the default content once: the default journey, the gentle journey and the reflection bank.
+"""Load the default content once: two journeys, the reflection bank, and its additions for hard answers.
 
 ShippedContent remembers what was loaded, so content that staff delete stays deleted.
 """
@@ -17,6 +17,7 @@ from narratives.models import BankReflection, Journey, Narrative, ShippedContent
 
 DEFAULT_CONTENT = Path(__file__).parent / "default_content.json"
 GENTLE_CONTENT = Path(__file__).parent / "gentle_content.json"
+HARD_ANSWERS = Path(__file__).parent / "hard_answers.json"
 
 
 def load_shipped_content() -> list[str]:
@@ -27,6 +28,7 @@ def load_shipped_content() -> list[str]:
         (default["narrative"]["slug"], load_default_content),
         (_content(GENTLE_CONTENT)["narrative"]["slug"], _load_gentle_journey),
         ("reflection-bank", lambda: _load_bank(default)),
+        ("reflections-for-hard-answers", lambda: _add_hard_answers(default)),
     ]
     for name, load in deeds:
         with transaction.atomic():
@@ -56,6 +58,7 @@ def create_journey(content: dict[str, Any], *, is_default: bool = False) -> Jour
     journey = Journey.objects.create(
         slug=described["slug"],
         title=described["title"],
+        description=described.get("description", ""),
         language=described["language"],
         is_live=described["status"] == "published",
         is_default=is_default,
@@ -92,7 +95,22 @@ def _load_gentle_journey() -> Journey | None:
 def _load_bank(content: dict[str, Any]) -> str:
     if BankReflection.objects.exists():
         return ""
-    reflections = [
+    return _add_to_bank(content["reflections"])
+
+
+def _add_hard_answers(default: dict[str, Any]) -> str:
+    """An older site gets them as well, unless staff have replaced the shipped bank by one of their own."""
+    shipped = [each["text"] for each in default["reflections"]]
+    if not BankReflection.objects.active().filter(text__in=shipped).exists():
+        return ""
+    known = set(BankReflection.objects.values_list("text", flat=True))
+    missing = [each for each in _content(HARD_ANSWERS)["reflections"] if each["text"] not in known]
+    return f"{_add_to_bank(missing)} for hard answers" if missing else ""
+
+
+def _add_to_bank(described: list[dict[str, Any]]) -> str:
+    """Add them in use. A clip is made when somebody first hears it, or when staff have it made."""
+    BankReflection.objects.bulk_create(
         BankReflection(
             text=each["text"],
             theme=each["theme"],
@@ -100,11 +118,10 @@ def _load_bank(content: dict[str, Any]) -> str:
             after_heavy=each.get("after_heavy", BankReflection.AfterHeavy.NEVER),
             is_cheerful=each.get("is_cheerful", False),
         )
-        for each in content["reflections"]
-    ]
-    BankReflection.objects.bulk_create(reflections)
+        for each in described
+    )
     publishing.sync_pins()
-    return f"{len(reflections)} reflections"
+    return f"{len(described)} reflections"
 
 
 def _content(path: Path) -> dict[str, Any]:

@@ -31,7 +31,9 @@ def duplicate_journey(journey: Journey) -> Journey:
     publishing.lock_publishing()
     # A slug has at most 50 characters: leave room for "-copy" and a number.
     slug = free_slug(f"{journey.slug[:40]}-copy", Journey.objects.all())
-    copy = Journey.objects.create(slug=slug, title=_titled(journey), language=journey.language)
+    copy = Journey.objects.create(
+        slug=slug, title=_titled(journey), description=journey.description, language=journey.language
+    )
     for narrative in journey.narratives.all():
         place = {"slug": narrative.slug, "position": narrative.position, "title": narrative.title}
         Narrative.objects.create(journey=copy, **place, **_words(narrative))

@@ -1,6 +1,7 @@
 """Delete texts and journeys, and restore them unchanged for DAYS_KEPT days.
 
-The clips that listeners had are kept as long, like those of every recently published text.
+Deleting a text is part of the draft: listeners keep it until its journey is published. Deleting a journey
+takes it away from listeners at once. The clips that listeners had are kept for DAYS_KEPT days after that.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ DAYS_KEPT = RECENT_DAYS
 # --- deleting ------------------------------------------------------------------------------------------
 @transaction.atomic
 def delete_narratives(narratives: Iterable[Narrative], *, by: str = "") -> None:
-    """Hide texts from everybody; listeners lose them at once."""
+    """Take texts out of the draft. Listeners keep those that are published until the journey is published."""
     publishing.lock_publishing()
     chosen = {narrative.pk for narrative in narratives}
     for journey in Journey.objects.filter(narratives__in=chosen).distinct():
@@ -33,19 +34,19 @@ def delete_narratives(narratives: Iterable[Narrative], *, by: str = "") -> None:
             left.remove(narrative)
             _mark(narrative, timezone.now(), by)
         put_in_order(left)
-        _set_aside_what_is_empty(journey)
     publishing.sync_pins()
 
 
 @transaction.atomic
 def delete_journeys(journeys: Iterable[Journey], *, by: str = "") -> None:
-    """Hide journeys with all their texts; restoring a journey restores these texts too."""
+    """Hide journeys with all their texts, from listeners too. Restoring a journey restores these texts."""
     publishing.lock_publishing()
     for journey in Journey.objects.filter(pk__in=[journey.pk for journey in journeys]):
         now = timezone.now()
         journey.narratives.update(deleted_at=now, deleted_by=by)
         _mark(journey, now, by)
-        _set_aside_what_is_empty(journey)
+        if journey.waiting is not None:
+            publishing.mark_withdrawn(journey.waiting)  # its texts keep `pending`, for `restore_journeys`
     publishing.sync_pins()
 
 
@@ -55,17 +56,10 @@ def _mark(thing: Journey | Narrative, when: datetime, by: str) -> None:
     thing.save(update_fields=["deleted_at", "deleted_by", *place])
 
 
-def _set_aside_what_is_empty(journey: Journey) -> None:
-    """Cancel a waiting publication that has no texts left. Its texts keep `pending`, for `restore_*`."""
-    publication = journey.waiting
-    if publication is not None and not publishing.revisions_of(publication).exists():
-        publishing.mark_withdrawn(publication)
-
-
 # --- restoring -----------------------------------------------------------------------------------------
 @transaction.atomic
-def restore_narratives(narratives: Iterable[Narrative], *, by: str = "") -> list[Narrative]:
-    """Put texts back in their places, live as before. Skips texts of deleted journeys."""
+def restore_narratives(narratives: Iterable[Narrative]) -> list[Narrative]:
+    """Put texts back into the draft, in their places. Skips texts of deleted journeys."""
     publishing.lock_publishing()
     chosen = [narrative.pk for narrative in narratives]
     deleted = Narrative.everything.filter(
@@ -80,8 +74,6 @@ def restore_narratives(narratives: Iterable[Narrative], *, by: str = "") -> list
         narrative.deleted_at, narrative.deleted_by = None, ""
         narrative.save(update_fields=["slug", "deleted_at", "deleted_by"])
         put_in_order(order)
-    for journey in {narrative.journey for narrative in restored}:
-        _go_on_waiting(journey, by)
     publishing.sync_pins()
     return restored
 
@@ -128,21 +120,21 @@ def _place_now(narrative: Narrative) -> int:
 
 
 def _go_on_waiting(journey: Journey, by: str) -> None:
-    """Let an interrupted publication wait again; if a newer version has replaced it, its texts are drafts."""
-    pending = journey.narratives.filter(pending__isnull=False).values("pending")
-    interrupted = Publication.objects.filter(revisions__in=pending).exclude(state=Publication.State.WAITING)
-    for publication in interrupted.distinct().order_by("-number"):
-        if publication.state == Publication.State.WITHDRAWN and journey.waiting is None:
-            publishing.wait_again(publication, requested_by=by)
-        else:
-            publication.revisions.filter(pk__in=pending).delete()  # never live, so no history is lost
+    """Let the publication wait again that the journey's deletion interrupted."""
+    pending = journey.narratives.filter(pending__isnull=False).values("pending__publication")
+    for publication in Publication.objects.filter(pk__in=pending, state=Publication.State.WITHDRAWN):
+        publishing.wait_again(publication, requested_by=by)
 
 
 # --- removing for good ---------------------------------------------------------------------------------
 @transaction.atomic
 def remove_for_good() -> None:
-    """Remove what was deleted more than DAYS_KEPT days ago. Called once a day."""
+    """Remove what was deleted more than DAYS_KEPT days ago. Called once a day.
+
+    A text that was ever published stays, hidden, for as long as its journey: listeners may still have it, and
+    the versions of the journey can be gone back to.
+    """
     publishing.lock_publishing()
     long_ago = timezone.now() - timedelta(days=DAYS_KEPT)
-    Narrative.everything.filter(deleted_at__lt=long_ago).delete()
     Journey.everything.filter(deleted_at__lt=long_ago).delete()
+    Narrative.everything.filter(deleted_at__lt=long_ago, entries__isnull=True).delete()

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from django.db import transaction
-from django.db.models import Q
 
 from narratives import publishing
-from narratives.editing.drafts import save_draft
-from narratives.models import Journey, Narrative, Publication, Revision
+from narratives.editing.deleting import delete_narratives, restore_narratives
+from narratives.editing.drafts import draft_clips, put_in_order, save_draft
+from narratives.models import Journey, Narrative, Publication, PublicationEntry, Revision, share_lexicon
+from narratives.publishing import compare_entries
 from narratives.text.word_diff import Piece, changes
 from ttscache.conf import conf
 from ttscache.models import Clip
+from ttscache.warming import ClipSpec
 
 VoiceClip: TypeAlias = tuple[str, Clip | None]
 
@@ -42,8 +44,9 @@ class Change:
 
     @property
     def differs_from_draft(self) -> bool:
+        """Whether going back to this text would change the draft."""
         draft = (self.narrative.title, self.narrative.text)
-        return draft != (self.revision.title, self.revision.text)
+        return self.narrative.is_deleted or draft != (self.revision.title, self.revision.text)
 
     @property
     def is_only_sound(self) -> bool:
@@ -52,37 +55,70 @@ class Change:
         return same == (self.revision.title, self.revision.text)
 
 
-def changes_of(publications: Iterable[Publication]) -> dict[int, list[Change]]:
+@dataclass(frozen=True, slots=True)
+class VersionChanges:
+    """The changes of one version: words (new texts too), and beside them places, kinds and removed texts.
+
+    `recast` has each text with another kind, as it was and as it is.
+    """
+
+    reworded: Sequence[Change] = ()
+    removed: Sequence[PublicationEntry] = ()
+    moved: Sequence[PublicationEntry] = ()
+    recast: Sequence[tuple[PublicationEntry, PublicationEntry]] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.reworded or self.removed or self.moved or self.recast)
+
+
+def changes_of(publications: Iterable[Publication]) -> dict[int, VersionChanges]:
     """The changes of each publication of one journey, by its key. Three queries for any number."""
-    publications = list(publications)
-    if not publications:
+    wanted = list(publications)
+    if not wanted:
         return {}
-    journey = publications[0].journey_id
-    revisions = list(
-        Revision.objects.filter(narrative__journey=journey, narrative__deleted_at__isnull=True)
-        .select_related("narrative", "publication")
-        .order_by("publication__number", "narrative__position", "pk")
+    published = Publication.objects.heard().filter(journey=wanted[0].journey_id).order_by("number")
+    numbers = dict(published.values_list("number", "pk"))
+    # Listeners never had a waiting or cancelled version, so it is not the one before a later version.
+    before = {
+        each.pk: max(((number, pk) for number, pk in numbers.items() if number < each.number), default=None)
+        for each in wanted
+    }
+    keys = {*before, *(found[1] for found in before.values() if found)}
+    entries: dict[int, list[PublicationEntry]] = {key: [] for key in keys}
+    for entry in PublicationEntry.objects.filter(publication__in=keys).select_related(
+        "revision", "narrative"
+    ):
+        entries[entry.publication_id].append(entry)
+    compared = {
+        key: compare_entries(entries[found[1]] if found else [], entries[key])
+        for key, found in before.items()
+    }
+    kept = _kept(
+        revision
+        for told in compared.values()
+        for now, then in told.reworded
+        for revision in (now.revision, then.revision if then else None)
+        if revision is not None
     )
-    kept = _kept(revisions)
-    told: dict[int, list[Change]] = {publication.pk: [] for publication in publications}
-    heard: dict[int, Revision] = {}
-    for revision in revisions:
-        before = heard.get(revision.narrative_id)
-        publication = revision.publication
-        if publication is not None and publication.pk in told:
-            told[publication.pk].append(
+    return {
+        key: VersionChanges(
+            [
                 Change(
-                    revision.narrative,
-                    revision,
-                    before,
-                    _clips_of(revision, kept),
-                    _clips_of(before, kept) if before is not None else (),
+                    now.narrative,
+                    now.revision,
+                    then.revision if then else None,
+                    _clips_of(now.revision, kept),
+                    _clips_of(then.revision, kept) if then else (),
                 )
-            )
-        # Listeners never had a waiting or cancelled version, so it is not the "before" of a later one.
-        if publication is None or publication.state == Publication.State.PUBLISHED:
-            heard[revision.narrative_id] = revision
-    return told
+                for now, then in told.reworded
+            ],
+            told.removed,
+            told.moved,
+            told.recast,
+        )
+        for key, told in compared.items()
+    }
 
 
 def _kept(revisions: Iterable[Revision]) -> dict[str, Clip]:
@@ -98,33 +134,122 @@ def _clips_of(revision: Revision, kept: dict[str, Clip]) -> list[VoiceClip]:
 
 
 # --- going back ----------------------------------------------------------------------------------------
-def words_as_of(publication: Publication, text: int | None = None) -> dict[Narrative, Revision]:
-    """Texts whose draft differs from this version, each with its words then. `text` limits it to one."""
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """The changes that going back to a version makes in the draft, in the version's order.
+
+    `reworded` are texts whose words change, `returning` deleted texts that come back, `removed` texts that
+    the version does not have, `moved` those that get another place, `recast` another kind or theme.
+    """
+
+    entries: Sequence[PublicationEntry]
+    reworded: Sequence[PublicationEntry] = ()
+    returning: Sequence[PublicationEntry] = ()
+    removed: Sequence[Narrative] = ()
+    moved: Sequence[Narrative] = ()
+    recast: Sequence[PublicationEntry] = ()
+    draft: Sequence[Narrative] = field(default=(), repr=False)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.reworded or self.returning or self.removed or self.moved or self.recast)
+
+    @property
+    def needs_delete_right(self) -> bool:
+        return bool(self.returning or self.removed)
+
+    def in_words(self, number: int) -> list[str]:
+        """A sentence for each kind of change, as done. `number` is that of the version."""
+        version = f"version {number}"
+        parts = [
+            (self.reworded, "text now reads", "texts now read", f"as in {version}"),
+            (self.returning, "deleted text is", "deleted texts are", "back"),
+            (self.removed, "text is", "texts are", f"deleted: not in {version}"),
+            (self.moved, "text is", "texts are", f"in the place of {version} again"),
+            (self.recast, "text has", "texts have", f"the kind and theme of {version} again"),
+        ]
+        return [
+            f"{len(those)} {one if len(those) == 1 else many} {rest}."
+            for those, one, many, rest in parts
+            if those
+        ]
+
+    @property
+    def clips(self) -> list[ClipSpec]:
+        """The clips of the texts that change or come back, in every listener voice."""
+        return draft_clips(
+            Narrative(kind=entry.kind, text=entry.revision.text)
+            for entry in (*self.reworded, *self.returning)
+        )
+
+    @property
+    def seen(self) -> list[tuple[object, ...]]:
+        """Equal if the same draft would change to the same version."""
+        draft = [(each.pk, each.position, each.kind, each.title, each.text) for each in self.draft]
+        return [*draft, *((entry.pk, entry.revision_id) for entry in self.entries)]
+
+
+def way_back(publication: Publication, text: int | None = None) -> WayBack:
+    """The way back to all of a version, or to the words of one of its texts."""
     journey: Journey = publication.journey
-    heard_by_then = Q(
-        publication__state=Publication.State.PUBLISHED, publication__number__lt=publication.number
+    entries = list(publication.entries.select_related("revision", "narrative", "narrative__live"))
+    draft = share_lexicon(journey.narratives.select_related("live", "pending", "journey"))
+    present = {each.pk: each for each in draft}
+    if text is not None:
+        entries = [entry for entry in entries if entry.narrative_id == text]
+    reworded = [
+        entry
+        for entry in entries
+        if entry.narrative_id in present and _words_of(entry) != _words_of(present[entry.narrative_id])
+    ]
+    returning = [entry for entry in entries if entry.narrative_id not in present]
+    if text is not None:
+        return WayBack(entries, reworded, returning, draft=draft)
+    compared = publishing.compare_draft(draft, entries)
+    recast = {each.pk for each in compared.recast}
+    return WayBack(
+        entries,
+        reworded,
+        returning,
+        removed=compared.added,
+        moved=compared.moved,
+        recast=[entry for entry in entries if entry.narrative_id in recast],
+        draft=draft,
     )
-    revisions = Revision.objects.filter(
-        Q(publication=publication) | heard_by_then, narrative__journey=journey
-    ).order_by("publication__number", "pk")
-    # In order of number, so that the last one of each text wins.
-    latest = {revision.narrative_id: revision for revision in revisions}
-    return {
-        narrative: latest[narrative.pk]
-        for narrative in journey.narratives.select_related("live", "pending", "journey")
-        if narrative.pk in latest
-        and text in (None, narrative.pk)
-        and (latest[narrative.pk].title, latest[narrative.pk].text) != (narrative.title, narrative.text)
-    }
+
+
+def _words_of(text: Narrative | PublicationEntry) -> tuple[str, str]:
+    words = text.revision if isinstance(text, PublicationEntry) else text
+    return words.title, words.text
 
 
 @transaction.atomic
-def restore(publication: Publication, text: int | None = None) -> list[Narrative]:
-    """Copy this version into the drafts. Listeners get it when it is published."""
+def restore(publication: Publication, text: int | None = None, *, by: str = "") -> WayBack:
+    """Make the draft exactly this version: its texts, their words, order and kinds.
+
+    With `text`, only the words of that text. Listeners get it when it is published. Returns what changed.
+    """
     publishing.lock_publishing()
-    restored = words_as_of(publication, text)
-    for narrative, revision in restored.items():
-        narrative.title, narrative.text = revision.title, revision.text
+    back = way_back(publication, text)
+    delete_narratives(back.removed, by=by)
+    restore_narratives(entry.narrative for entry in back.returning)
+    journey: Journey = publication.journey
+    present = {each.pk: each for each in journey.narratives.select_related("journey")}
+    for entry in (*back.reworded, *back.returning):
+        narrative = present[entry.narrative_id]
+        narrative.title, narrative.text = _words_of(entry)
         save_draft(narrative, ["title", "text"])
+    recast = [*back.recast, *back.returning]
+    # The page asks for a system clip by its name. Free these names first: two texts may have swapped theirs.
+    for entry in filter(lambda entry: entry.is_system, recast):
+        Narrative.objects.filter(pk=entry.narrative_id).update(slug=f"free-{entry.narrative_id}")
+    for entry in recast:
+        narrative = present[entry.narrative_id]
+        narrative.kind, narrative.theme = entry.kind, entry.theme
+        if entry.is_system:
+            narrative.slug = entry.slug
+        save_draft(narrative, [])
+    if text is None:
+        put_in_order(present[entry.narrative_id] for entry in back.entries)
     publishing.sync_pins()
-    return list(restored)
+    return back

@@ -2,8 +2,7 @@
 
 An import parses the file, compares it with the drafts, and writes to them.
 
-An import never makes clips, publishes or deletes. Order and kind reach listeners at once, so in a live
-journey it keeps the order and the kinds of published texts.
+An import never makes clips, publishes or deletes. All of it, order and kinds included, is part of the draft.
 """
 
 from __future__ import annotations
@@ -419,22 +418,15 @@ class Difference:
 
 def compare(journey: Journey, parsed: Parsed) -> Difference:
     """The effect of an import. A file with problems has none, whatever else it holds."""
-    narratives = {narrative.slug: narrative for narrative in journey.narratives.select_related("live")}
+    narratives = {narrative.slug: narrative for narrative in journey.narratives.all()}
     taken = _titles_taken(parsed, narratives.values())
     parsed = with_slugs(journey, parsed)
     rows = {row.slug: row for row in parsed.rows}
     both = [(narratives[slug], row) for slug, row in rows.items() if slug in narratives]
     numbered = list(zip(parsed.numbers, parsed.rows, strict=True))
-    fixed = [
-        Problem(number, "kind", _kind_is_fixed(narratives[row.slug]))
-        for number, row in numbered
-        if row.slug in narratives and narratives[row.slug].live and narratives[row.slug].kind != row.kind
-    ]
     row_of = dict(numbered)
-    problems = [problem for problem in parsed.problems if not _is_settled(problem, row_of, narratives)] + [
-        *fixed,
-        *taken,
-    ]
+    problems = [problem for problem in parsed.problems if not _is_settled(problem, row_of, narratives)]
+    problems += taken
     if problems:
         return Difference(problems=tuple(problems))
     known = [slug for slug in narratives if slug in rows]
@@ -495,11 +487,6 @@ def _is_settled(problem: Problem, rows: dict[int, Row], narratives: dict[str, Na
     return bool(getattr(narratives[row.slug], problem.field) == getattr(row, problem.field))
 
 
-def _kind_is_fixed(narrative: Narrative) -> str:
-    kind = narrative.get_kind_display().lower()
-    return f"Already published as {'an' if kind[0] in 'io' else 'a'} {kind}, so its kind cannot change."
-
-
 def _differs(narrative: Narrative, row: Row) -> bool:
     """Whether more differs than typographic marks in place of plain ones."""
     return any(
@@ -539,17 +526,12 @@ def _write(narrative: Narrative, row: Row) -> None:
 
 
 def _put_in_order(journey: Journey, slugs: Sequence[str]) -> None:
-    """Take the order of the file, with texts that are not in it at the end.
-
-    In a live journey the published texts keep their order, because listeners would get a new one at once;
-    other texts are placed after the text that they follow in the file.
-    """
+    """Take the order of the file. Texts that are not in it stay behind the text that they follow now."""
     narratives = {narrative.slug: narrative for narrative in journey.narratives.all()}
-    order = [slug for slug in narratives if narratives[slug].live_id] if journey.is_live else []
-    for place, slug in enumerate(slugs):
-        if slug in order:
-            continue
-        # The text before it in the file has its place by now.
-        order.insert(order.index(slugs[place - 1]) + 1 if place else 0, slug)
-    order += [slug for slug in narratives if slug not in order]
+    order = list(slugs)
+    place = 0
+    for slug in narratives:
+        if slug not in slugs:
+            order.insert(place, slug)
+        place = order.index(slug) + 1
     put_in_order(narratives[slug] for slug in order)

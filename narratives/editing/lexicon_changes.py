@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from narratives import publishing
-from narratives.models import BankReflection, Narrative, Pronunciation
+from narratives.models import BankReflection, Journey, Narrative, Pronunciation
 from narratives.publishing import kind_of_clip
 from narratives.text.lexicon import Lexicon
 from narratives.text.word_diff import Piece, changes
@@ -100,8 +100,8 @@ def sounds_to_publish(after: Lexicon) -> NewSounds:
 
     def clips_in(voice: str) -> list[ClipSpec]:
         return [
-            ClipSpec(request_for(after.spoken(revision.text, voice), voice), kind_of_clip(narrative))
-            for narrative, revision in said
+            ClipSpec(request_for(after.spoken(entry.revision.text, voice), voice), kind_of_clip(entry))
+            for entry in said
         ]
 
     with publishing.making_new_words() as voices:
@@ -138,15 +138,19 @@ def said_with(entry: Pronunciation) -> list[Narrative]:
 
 
 def _texts() -> Iterator[Text]:
-    """Drafts, the bank, and live or upcoming texts that differ from their draft."""
-    narratives: Iterable[Narrative] = Narrative.objects.select_related("live", "pending", "journey")
-    for narrative in narratives:
-        kind, upcoming = kind_of_clip(narrative), narrative.upcoming
-        is_live = upcoming is not None and narrative.journey.is_live
-        if upcoming is not None and is_live and upcoming.text != narrative.text:
-            yield Text(upcoming.title, upcoming.text, kind, is_live=True)
+    """Drafts, the bank, and live or upcoming texts that differ from their draft or are deleted there."""
+    live_journeys = Journey.objects.live().values_list("pk", flat=True)
+    published = publishing.next_entries_of(live_journeys).values()
+    upcoming = {entry.narrative_id: entry for entries in published for entry in entries}
+    for narrative in Narrative.objects.all():
+        kind, entry = kind_of_clip(narrative), upcoming.pop(narrative.pk, None)
+        is_live = entry is not None
+        if entry is not None and entry.revision.text != narrative.text:
+            yield Text(entry.revision.title, entry.revision.text, kind, is_live=True)
             is_live = False  # of the draft, which has other words
         yield Text(narrative.title, narrative.text, kind, is_live=is_live)
+    for entry in upcoming.values():
+        yield Text(entry.revision.title, entry.revision.text, kind_of_clip(entry), is_live=True)
     for reflection in BankReflection.objects.active():
         yield Text("Reflection bank", reflection.text, ContentType.ANALYSIS, is_live=False)
 

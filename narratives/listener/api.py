@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from narratives import publishing
-from narratives.listener.playlist import live_journey, playlist, published_narratives
+from narratives.listener.playlist import live_journey, playlist
 from ttscache.api.base import PublicView
 from ttscache.api.throttling import check_rate
 from ttscache.api.validation import StrictCharField, checked_voice, json_object
@@ -101,7 +101,7 @@ class PreCacheNarrativesView(PublicView):
         form.is_valid(raise_exception=True)
         voice = checked_voice(form.validated_data.get("voice"), conf().listener_voices)
         journey = live_journey(form.validated_data.get("journey"))
-        specs = list(publishing.narratives_clips_in_voice(published_narratives(journey), voice))
+        specs = publishing.journey_clips_in_voice(journey, voice)
         hashes = [spec.speech.content_hash for spec in specs]
         ready = Clip.objects.with_audio().filter(content_hash__in=hashes)
         ready_hashes = set(ready.values_list("content_hash", flat=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from narratives.models import Narrative
+from narratives.models import Narrative, PublicationEntry
 from narratives.publishing import kind_of_clip
 from ttscache.conf import conf
 from ttscache.warming import ClipSpec
@@ -16,32 +16,33 @@ def what_follows(content_hash: str) -> list[ClipSpec]:
 
     Nothing for an outro, a system clip, or what is no part of a live journey.
     """
-    journeys: defaultdict[int, list[Narrative]] = defaultdict(list)
-    for narrative in Narrative.objects.published().filter(journey__is_live=True):
-        journeys[narrative.journey_id].append(narrative)
+    versions: defaultdict[int, list[PublicationEntry]] = defaultdict(list)
+    for entry in PublicationEntry.objects.live().in_live_journeys():
+        versions[entry.publication_id].append(entry)
     return [
-        ClipSpec(following.live.speech(voice), kind_of_clip(following))
-        for narratives in journeys.values()
-        for narrative, voice in _said_by(content_hash, narratives)
-        for following in _after(narrative, narratives)
-        if following.live is not None
+        ClipSpec(following.revision.speech(voice), kind_of_clip(following))
+        for entries in versions.values()
+        for entry, voice in _said_by(content_hash, entries)
+        for following in _after(entry, entries)
     ]
 
 
-def _said_by(content_hash: str, narratives: Iterable[Narrative]) -> Iterable[tuple[Narrative, str]]:
-    for narrative in narratives:
+def _said_by(
+    content_hash: str, entries: Iterable[PublicationEntry]
+) -> Iterable[tuple[PublicationEntry, str]]:
+    for entry in entries:
         for voice in conf().listener_voices:
-            if narrative.live is not None and narrative.live.speech(voice).content_hash == content_hash:
-                yield narrative, voice
+            if entry.revision.speech(voice).content_hash == content_hash:
+                yield entry, voice
 
 
-def _after(narrative: Narrative, narratives: Sequence[Narrative]) -> Sequence[Narrative]:
+def _after(entry: PublicationEntry, entries: Sequence[PublicationEntry]) -> Sequence[PublicationEntry]:
     ahead = conf().predict_ahead
-    questions = [each for each in narratives if each.is_question]
-    if narrative.kind == Narrative.Kind.INTRO:
+    questions = [each for each in entries if each.is_question]
+    if entry.kind == Narrative.Kind.INTRO:
         return questions[:ahead]
-    if narrative not in questions:
+    if entry not in questions:
         return []
-    place = questions.index(narrative)
-    outro = [each for each in narratives if each.kind == Narrative.Kind.OUTRO] if place == 0 else []
+    place = questions.index(entry)
+    outro = [each for each in entries if each.kind == Narrative.Kind.OUTRO] if place == 0 else []
     return [*questions[place + 1 : place + 1 + ahead], *outro]

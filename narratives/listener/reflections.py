@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Iterator
 from functools import cache, partial
 from typing import Any
 
@@ -17,29 +18,34 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from narratives import safety
 from narratives.content.loading import DEFAULT_CONTENT
 from narratives.listener.api import AudioSerializer
 from narratives.listener.playlist import described_audio, with_cues
 from narratives.listener.reflection_sound import no_sound, personal_sound, shared_sound
-from narratives.models import Journey, Narrative
+from narratives.models import Journey, Narrative, PublicationEntry
 from narratives.reflections.asking import AskedQuestion
 from narratives.reflections.bank import GENERAL
+from narratives.reflections.care import care_needed
 from narratives.reflections.model import reflection_model
 from narratives.reflections.writing import Reflection, note_heard, reflect
-from ttscache.api.authentication import IsTrustedUnlessOpen
+from ttscache.accounting.prices import chat_cost_usd
+from ttscache.api.authentication import MaySpendUnlessOpen
 from ttscache.api.base import JsonView, PublicView
 from ttscache.api.errors import ErrorSerializer
-from ttscache.api.throttling import check_generation_rate, check_stranger_rate
+from ttscache.api.spending import begin_generation, note_spending
+from ttscache.api.throttling import check_stranger_rate
 from ttscache.api.validation import StrictCharField, StrictIntegerField, checked_voice, json_object
 from ttscache.conf import conf
 from ttscache.delivery.http import NEVER
 from ttscache.errors import EmptyText, SpeechError, TextTooLong
 from ttscache.models import Clip
+from ttscache.token_usage import TokenUsage, text_tokens
 
 logger = logging.getLogger(__name__)
 
 MOST_ANSWER_CHARACTERS = 20_000
+MOST_GATED_CHARACTERS = 200_000  # of an answer that is too long: ten parts, a second of work at the most
+GATED_OVERLAP = 1_000  # so that no sentence is cut in two for the gate
 MOST_HEARD = 50
 NO_REFLECTION, SAFETY = "sorry_no_reflection", "safety"  # names of system clips
 SLOW_DOWN = (
@@ -124,8 +130,8 @@ class ReflectionsView(PublicView):
     def post(self, request: Request) -> Response:
         """Reflects on an answer. An urgent answer gets the words of the safety screen."""
         data = json_object(request)
-        answer = _checked_answer(data)
-        level = safety.level(answer)  # before anything else can go wrong, or somebody be told to wait
+        # Before anything else can go wrong, or somebody be told to wait.
+        answer, level = _gated_answer(data, request, self)
         if level == "urgent":
             words = _system_words(SAFETY, data.get("narrative"), data.get("voice"))
             return _answered(Reflection("", "safety", level), *words)
@@ -133,31 +139,31 @@ class ReflectionsView(PublicView):
         form.is_valid(raise_exception=True)
         given = form.validated_data
         voice = checked_voice(given.get("voice"), conf().listener_voices)
-        narrative = _question_of_journey(given["narrative"])
+        entry = _entry_of_journey(given["narrative"])
         check_stranger_rate("reflection", given.get("session") or "", SLOW_DOWN, request, self)
-        assert narrative.live is not None
+        journey = entry.publication.journey
         asked = AskedQuestion(
-            text=narrative.live.text,
-            theme=narrative.theme or GENERAL,
-            language=narrative.journey.language,
+            text=entry.revision.text,
+            theme=entry.theme or GENERAL,
+            language=journey.language,
             voice=voice,
             heard=frozenset(filter(_HASH.fullmatch, given.get("heard") or ())),
         )
         reflection = reflect(asked, answer, reflection_model(), level=level)
-        words = _words_and_sound(reflection, asked, narrative.journey, request, self)
+        words = _words_and_sound(reflection, asked, journey, request, self)
         return _answered(reflection, *words)
 
 
 class AnalyzeView(JsonView):
     """A reflection without sound, as the earlier service gave it."""
 
-    permission_classes = (IsTrustedUnlessOpen,)
+    permission_classes = (MaySpendUnlessOpen,)
 
     @extend_schema(request=AnalyzeRequestSerializer, responses={200: AnalysisSerializer, **_REFUSALS})
     def post(self, request: Request) -> Response:
         """Reflects on an answer to any question. The same gate and rules hold as for /api/reflections."""
         data = json_object(request)
-        level = safety.level(_checked_answer(data))  # first of all, as in /api/reflections
+        _, level = _gated_answer(data, request, self)  # first of all, as in /api/reflections
         if level == "urgent":
             text = _urgent_words(data)[0]
             return Response({"success": True, "analysis": text}, headers={"Cache-Control": NEVER})
@@ -170,7 +176,7 @@ class AnalyzeView(JsonView):
 class AnalyzeAndSpeakView(JsonView):
     """A reflection with its sound, as the earlier service gave it."""
 
-    permission_classes = (IsTrustedUnlessOpen,)
+    permission_classes = (MaySpendUnlessOpen,)
 
     @extend_schema(
         request=AnalyzeAndSpeakRequestSerializer, responses={200: SpokenAnalysisSerializer, **_REFUSALS}
@@ -178,7 +184,7 @@ class AnalyzeAndSpeakView(JsonView):
     def post(self, request: Request) -> Response:
         """Reflects on an answer to any question, and says where the sound is."""
         data = json_object(request)
-        level = safety.level(_checked_answer(data))  # first of all, as in /api/reflections
+        _, level = _gated_answer(data, request, self)  # first of all, as in /api/reflections
         if level == "urgent":
             text, audio = _urgent_words(data)
         else:
@@ -201,62 +207,90 @@ def _analyzed(
     voice = checked_voice(given.get("voice"), conf().listener_voices)
     question = given.get("question") or ""
     check_stranger_rate("reflection", "", SLOW_DOWN, request, view)
-    narrative = _question_with_words(question)
-    journey = narrative.journey if narrative is not None else Journey.objects.live().first()
+    entry = _question_with_words(question)
+    journey = entry.publication.journey if entry is not None else Journey.objects.live().first()
     asked = AskedQuestion(
         text=question,
-        theme=(narrative.theme if narrative is not None else "") or GENERAL,
+        theme=(entry.theme if entry is not None else "") or GENERAL,
         language=journey.language if journey is not None else "en",
         voice=voice,
     )
-    return reflect(asked, data["answer"], reflection_model(), level=level), asked, journey
+    reflection = reflect(asked, data["answer"], reflection_model(), level=level)
+    if reflection.source == "model":
+        _note_call(request, question + data["answer"], reflection.text)
+    return reflection, asked, journey
+
+
+def _note_call(request: Request, read: str, written: str) -> None:
+    """Note what staff have had reflected on in their session. Raises Error."""
+    usage = TokenUsage(text_in=text_tokens(read), text_out=text_tokens(written))
+    characters = len(read) + len(written)
+    note_spending(request, characters, chat_cost_usd(conf().reflection_model, usage, characters))
 
 
 def _urgent_words(data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The safety words and their sound. Never fails, whatever else is in the request."""
     try:
-        narrative = _question_with_words(data.get("question"))
+        entry = _question_with_words(data.get("question"))
     except (Error, ValueError):  # PostgreSQL takes no NUL in a text
-        narrative = None
-    return _system_words(SAFETY, narrative.pk if narrative is not None else None, data.get("voice"))
+        entry = None
+    return _system_words(SAFETY, entry.narrative_id if entry is not None else None, data.get("voice"))
 
 
-def _question_with_words(text: object) -> Narrative | None:
+def _question_with_words(text: object) -> PublicationEntry | None:
     """The published question of a live journey that has exactly these words."""
     if not isinstance(text, str) or not text:
         return None
-    published = Narrative.objects.published().filter(
-        journey__is_live=True, live__text=text, kind=Narrative.Kind.QUESTION
-    )
-    return published.select_related("journey").first()
+    live = PublicationEntry.objects.live().in_live_journeys()
+    questions = live.filter(revision__text=text, kind=Narrative.Kind.QUESTION)
+    return questions.select_related("revision", "publication__journey").first()
 
 
-def _checked_answer(data: dict[str, Any]) -> str:
-    """Check the answer before the serializer, whose messages are for programs.
+def _gated_answer(data: dict[str, Any], request: Request, view: JsonView) -> tuple[str, str]:
+    """The answer and its level. Raises EmptyAnswer, Throttled, or AnswerTooLong.
 
-    Raises EmptyAnswer or AnswerTooLong.
+    It comes before the serializer, whose messages are for programs. An answer that is too long is refused
+    only after the gate: somebody who has pasted a long letter with a cry for help gets the safety words.
     """
     answer = data.get("answer", "")
-    if isinstance(answer, str):
-        if len(answer) > MOST_ANSWER_CHARACTERS:
-            raise AnswerTooLong
-        if not answer.strip():
-            raise EmptyAnswer
-        return answer
-    raise EmptyAnswer
+    if not isinstance(answer, str) or not answer.strip():
+        raise EmptyAnswer
+    if len(answer) <= MOST_ANSWER_CHARACTERS:
+        return answer, care_needed(answer)
+    # The gate reads it for longer than any other answer, so this caller is counted first.
+    check_stranger_rate("reflection", "", SLOW_DOWN, request, view)
+    for part in _parts_for_the_gate(answer):
+        if care_needed(part) == "urgent":
+            return answer, "urgent"
+    raise AnswerTooLong
 
 
-def _question_of_journey(pk: int) -> Narrative:
-    """A text that listeners get, with its journey. Raises UnknownNarrative and Error."""
-    published = Narrative.objects.published().select_related("journey")
-    listed = published.filter(pk=pk, journey__is_live=True, journey__deleted_at__isnull=True)
+def _parts_for_the_gate(answer: str) -> Iterator[str]:
+    """Parts as long as the longest answer that is taken. Of an enormous one, its beginning and its end."""
+    if len(answer) > MOST_GATED_CHARACTERS:
+        half = MOST_GATED_CHARACTERS // 2
+        answer = f"{answer[:half]}\n{answer[-half:]}"
+    for start in range(0, len(answer), MOST_ANSWER_CHARACTERS - GATED_OVERLAP):
+        yield answer[start : start + MOST_ANSWER_CHARACTERS]
+
+
+def _entry_of_journey(pk: int) -> PublicationEntry:
+    """The text as listeners get it, or got it last. Raises UnknownNarrative and Error.
+
+    A page that has been open for hours may show a text that is live no longer: its answers are still taken.
+    """
+    heard = PublicationEntry.objects.heard().in_live_journeys().filter(narrative=pk)
     try:
-        narrative = listed.exclude(kind=Narrative.Kind.SYSTEM).first()
+        entry = (
+            heard.exclude(kind=Narrative.Kind.SYSTEM)
+            .select_related("revision", "publication__journey")
+            .first()
+        )
     except OverflowError:  # SQLite takes no larger numbers
-        narrative = None
-    if narrative is None:
+        entry = None
+    if entry is None:
         raise UnknownNarrative
-    return narrative
+    return entry
 
 
 def _words_and_sound(
@@ -265,7 +299,7 @@ def _words_and_sound(
     if not reflection.text:
         return _system_words(_slug_for(reflection), journey, asked.voice)
     if reflection.is_personal:
-        before_start = cache(partial(check_generation_rate, request, view))
+        before_start = cache(partial(begin_generation, request, view, asked.speech(reflection.text)))
         return reflection.text, personal_sound(asked, reflection.text, before_start)
     note_heard(asked, reflection)
     try:
@@ -288,12 +322,12 @@ def _system_words(slug: str, of: Journey | object, voice: object) -> tuple[str, 
     """
     try:
         journey = of if isinstance(of, Journey) else _journey_of(of)
-        narrative = journey and _system_narrative(journey, slug)
-        if narrative and narrative.live is not None:
+        entry = journey and _system_entry(journey, slug)
+        if entry:
             known = next((each for each in conf().listener_voices if each == voice), conf().default_voice)
-            speech = narrative.live.speech(known)
+            speech = entry.revision.speech(known)
             clip = Clip.objects.filter(content_hash=speech.content_hash).defer("waveform").first()
-            return narrative.live.text, with_cues(described_audio(speech, clip), narrative.live.text)
+            return entry.revision.text, with_cues(described_audio(speech, clip), entry.revision.text)
     except Error:
         logger.warning("The words “%s” are shown without their sound: the database does not answer.", slug)
     return _shipped_words()[slug], no_sound(conf().audio_format)
@@ -302,13 +336,14 @@ def _system_words(slug: str, of: Journey | object, voice: object) -> tuple[str, 
 def _journey_of(narrative: object) -> Journey | None:
     """The live journey of this text; the default one where the text is unknown."""
     try:
-        return _question_of_journey(narrative if isinstance(narrative, int) else 0).journey
+        return _entry_of_journey(narrative if isinstance(narrative, int) else 0).publication.journey
     except UnknownNarrative:
         return Journey.objects.live().first()
 
 
-def _system_narrative(journey: Journey, slug: str) -> Narrative | None:
-    return journey.narratives.published().filter(kind=Narrative.Kind.SYSTEM, slug=slug).first()
+def _system_entry(journey: Journey, slug: str) -> PublicationEntry | None:
+    live = PublicationEntry.objects.live().filter(publication__journey=journey)
+    return live.filter(kind=Narrative.Kind.SYSTEM, slug=slug).first()
 
 
 @cache

@@ -26,6 +26,13 @@ class Journey(Deletable):
 
     slug = models.SlugField()
     title = models.CharField(max_length=200)
+    description = models.CharField(
+        "one line about it",
+        max_length=200,
+        default="",
+        blank=True,
+        help_text="Listeners read it where they choose among several journeys.",
+    )
     language = models.CharField(max_length=20, default="en")
     is_live = models.BooleanField("live", default=False, help_text="Listeners can use this journey.")
     is_default = models.BooleanField("default", default=False, help_text="This is the journey listeners get.")
@@ -56,7 +63,7 @@ class Journey(Deletable):
         return self.title
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self.title = tidied_line(self.title)
+        self.title, self.description = tidied_line(self.title), tidied_line(self.description)
         super().save(*args, **kwargs)
 
     @property
@@ -68,6 +75,11 @@ class Journey(Deletable):
     def waiting(self) -> Publication | None:
         """The publication that waits for its clips; there is at most one."""
         return self.publications.waiting().first()
+
+    @property
+    def live_version(self) -> Publication | None:
+        """The publication that listeners get; None before the first one."""
+        return self.publications.live().first()
 
     @property
     def next_number(self) -> int:
@@ -84,11 +96,16 @@ class PublicationQuerySet(models.QuerySet["Publication"]):
         """Publications whose texts listeners get, or got before the next one."""
         return self.filter(state=Publication.State.PUBLISHED)
 
+    def live(self) -> Self:
+        """Publications that listeners get now; a journey has at most one."""
+        return self.heard().filter(retired_at__isnull=True)
+
 
 class Publication(models.Model):
-    """Texts of a journey that go live together, words and audio, when all clips are ready.
+    """A version of a journey: its texts in order, which go live together when all clips are ready.
 
-    `number` is the version of the journey. At most one publication of a journey waits.
+    `number` is the version of the journey. At most one publication of a journey waits, and at most one is
+    what listeners get: the published one without `retired_at`. Its entries are all that listeners read.
     """
 
     class State(models.TextChoices):
@@ -102,6 +119,7 @@ class Publication(models.Model):
     requested_by = models.CharField(max_length=150, default="", blank=True)
     requested_at = models.DateTimeField(default=timezone.now, editable=False)
     live_at = models.DateTimeField(null=True, blank=True, editable=False)
+    retired_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects: ClassVar[models.Manager[Publication]] = PublicationQuerySet.as_manager()
 
@@ -111,6 +129,11 @@ class Publication(models.Model):
             models.UniqueConstraint(fields=["journey", "number"], name="one_number_a_journey"),
             models.UniqueConstraint(
                 fields=["journey"], condition=Q(state="waiting"), name="one_waiting_publication_a_journey"
+            ),
+            models.UniqueConstraint(
+                fields=["journey"],
+                condition=Q(state="live", retired_at__isnull=True),
+                name="one_live_publication_a_journey",
             ),
         ]
 

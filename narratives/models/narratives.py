@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -21,17 +21,12 @@ from ttscache.renditions.current import request_for
 from ttscache.speech import SpeechRequest
 
 
-class NarrativeQuerySet(models.QuerySet["Narrative"]):
-    def published(self) -> Self:
-        """Texts that are live, in listening order, each with its live revision."""
-        return self.filter(live__isnull=False).select_related("live").order_by("position", "pk")
-
-
-PresentNarratives = Present.from_queryset(NarrativeQuerySet)
-
-
 class Narrative(Deletable):
-    """A text of a journey. `title` and `text` are the draft; `live` is what listeners get."""
+    """A text of a journey's draft: its words, kind, place, and whether it is deleted.
+
+    Listeners read none of this: they get the entries of the live publication. `live` and `pending` point at
+    this text's words there and in the publication that waits; publishing alone moves them.
+    """
 
     class Kind(models.TextChoices):
         INTRO = "intro", "Intro"
@@ -59,8 +54,8 @@ class Narrative(Deletable):
     # must not move `live` and `pending` back.
     DRAFT_FIELDS = ("kind", "position", "slug", "title", "text", "stage", "theme", "edited_at", "journey")
 
-    objects = PresentNarratives()
-    everything: ClassVar[models.Manager[Narrative]] = NarrativeQuerySet.as_manager()
+    objects: ClassVar[models.Manager[Narrative]] = Present()
+    everything: ClassVar[models.Manager[Narrative]] = models.Manager()
 
     class Meta:
         ordering: ClassVar = ["position", "pk"]
@@ -89,7 +84,7 @@ class Narrative(Deletable):
     @property
     def differs_from_live(self) -> bool:
         """Whether the draft differs from the live words or would be pronounced differently."""
-        return self._differs_from(self.live)
+        return self.differs_from(self.live)
 
     @property
     def upcoming(self) -> Revision | None:
@@ -98,10 +93,11 @@ class Narrative(Deletable):
 
     @property
     def has_unpublished_changes(self) -> bool:
-        """Whether the draft differs from what is live or waiting, so that publishing does something."""
-        return self._differs_from(self.upcoming)
+        """Whether the draft's words or their sound differ from what is live or waiting."""
+        return self.differs_from(self.upcoming)
 
-    def _differs_from(self, revision: Revision | None) -> bool:
+    def differs_from(self, revision: Revision | None) -> bool:
+        """Whether the draft has other words than this revision, or would be pronounced differently."""
         if revision is None or (revision.title, revision.text) != (self.title, self.text):
             return True
         return not revision.sounds_as(self.lexicon)

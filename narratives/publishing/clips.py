@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-
-from django.db.models import QuerySet
+from typing import Protocol
 
 from narratives.models import (
     BankReflection,
@@ -13,7 +12,7 @@ from narratives.models import (
     Narrative,
     Pronunciation,
     Publication,
-    Revision,
+    PublicationEntry,
     share_lexicon,
 )
 from ttscache.conf import conf
@@ -24,23 +23,27 @@ from ttscache.warming import ClipSpec, plan
 from ttscache.warming.takeover import pending_renditions
 
 
-def kind_of_clip(narrative: Narrative) -> ContentType:
-    return ContentType.QUESTION if narrative.is_question else ContentType.NARRATIVE
+class HasKind(Protocol):
+    """A text of the draft or of a version."""
+
+    @property
+    def is_question(self) -> bool: ...
 
 
-def revisions_of(publication: Publication) -> QuerySet[Revision]:
-    """The texts of a publication that have not been deleted since."""
-    return publication.revisions.filter(narrative__deleted_at__isnull=True)
+def kind_of_clip(text: HasKind) -> ContentType:
+    return ContentType.QUESTION if text.is_question else ContentType.NARRATIVE
 
 
 def publication_clips(publication: Publication, voices: Iterable[str] = ()) -> list[ClipSpec]:
-    """All clips of a publication, in these voices or in every listener voice."""
+    """The clips of the words that a publication brought, in these voices or in every listener voice.
+
+    Texts that it took over from the version before have their clips already.
+    """
+    new = publication.entries.filter(revision__publication=publication).select_related("revision")
     return [
-        ClipSpec(revision.speech(voice), kind_of_clip(revision.narrative))
+        ClipSpec(entry.revision.speech(voice), kind_of_clip(entry))
         for voice in voices or conf().listener_voices
-        for revision in revisions_of(publication)
-        .select_related("narrative")
-        .order_by("narrative__position", "pk")
+        for entry in new
     ]
 
 
@@ -97,9 +100,14 @@ def waits_for_renditions(publication: Publication) -> list[Rendition]:
     ]
 
 
-def journey_clips_in_voice(journey: Journey, voice: str) -> Iterator[ClipSpec]:
+def journey_entries(journey: Journey) -> list[PublicationEntry]:
+    """The live texts of a journey, in listening order. One query."""
+    return list(PublicationEntry.objects.live().filter(publication__journey=journey))
+
+
+def journey_clips_in_voice(journey: Journey, voice: str) -> list[ClipSpec]:
     """The clips of a journey's published texts in this voice, in listening order."""
-    return narratives_clips_in_voice(journey.narratives.published(), voice)
+    return entries_clips_in_voice(journey_entries(journey), voice)
 
 
 def journey_clips_in_pending_renditions(journey: Journey) -> list[ClipSpec]:
@@ -112,17 +120,8 @@ def journey_clips_in_pending_renditions(journey: Journey) -> list[ClipSpec]:
     return found
 
 
-def narratives_clips_in_voice(narratives: Iterable[Narrative], voice: str) -> Iterator[ClipSpec]:
-    """The clips of the live words of these texts in this voice."""
-    for narrative in narratives:
-        if narrative.live is not None:
-            yield ClipSpec(narrative.live.speech(voice), kind_of_clip(narrative))
-
-
-def narrative_clips(narrative: Narrative) -> list[ClipSpec]:
-    """The clips of the live words of one text in every listener voice."""
-    live, kind = narrative.live, kind_of_clip(narrative)
-    return [ClipSpec(live.speech(voice), kind) for voice in conf().listener_voices] if live else []
+def entries_clips_in_voice(entries: Iterable[PublicationEntry], voice: str) -> list[ClipSpec]:
+    return [ClipSpec(entry.revision.speech(voice), kind_of_clip(entry)) for entry in entries]
 
 
 def journey_clips_in_all_voices(journey: Journey) -> list[ClipSpec]:
@@ -142,17 +141,14 @@ def live_journeys_clips(voices: Iterable[str] = ()) -> list[ClipSpec]:
 
 def everything_spoken() -> list[ClipSpec]:
     """The clips of live, waiting and draft texts and of the bank, in every listener voice."""
-    narratives = share_lexicon(Narrative.objects.select_related("live", "pending", "journey"))
-    spoken = [
-        ClipSpec(speech, kind_of_clip(narrative))
+    entries = PublicationEntry.objects.live_or_waiting().filter(publication__journey__deleted_at__isnull=True)
+    published = [spec for voice in conf().listener_voices for spec in entries_clips_in_voice(entries, voice)]
+    drafts = [
+        ClipSpec(narrative.draft_speech(voice), kind_of_clip(narrative))
+        for narrative in share_lexicon(Narrative.objects.all())
         for voice in conf().listener_voices
-        for narrative in narratives
-        for speech in (
-            *(revision.speech(voice) for revision in (narrative.live, narrative.pending) if revision),
-            narrative.draft_speech(voice),
-        )
     ]
-    return [*spoken, *bank_clips(BankReflection.objects.active())]
+    return [*published, *drafts, *bank_clips(BankReflection.objects.active())]
 
 
 def bank_clips(reflections: Iterable[BankReflection], voices: Iterable[str] = ()) -> list[ClipSpec]:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from narratives.models import BankReflection, Journey, Narrative, share_lexicon
+from narratives.models import (
+    BankReflection,
+    Journey,
+    Narrative,
+    Publication,
+    PublicationEntry,
+    share_lexicon,
+)
 from narratives.publishing.clips import bank_clips, kind_of_clip
 from ttscache import warming
 from ttscache.conf import conf
@@ -40,20 +47,24 @@ def _sync_pins() -> None:
         Pin.Reason.BANK: {speech.content_hash for speech in bank},
     }
     audible: list[ClipSpec] = []
-    for narrative in share_lexicon(Narrative.objects.select_related("live", "pending", "journey")):
-        is_live = narrative.live is not None and narrative.journey.is_live
-        differs_from_live = narrative.differs_from_live
+    entries = PublicationEntry.objects.live_or_waiting().filter(publication__journey__deleted_at__isnull=True)
+    for entry in entries.select_related("publication__journey"):
+        is_waiting = entry.publication.state == Publication.State.WAITING
+        if is_waiting and entry.revision.publication_id != entry.publication_id:
+            continue  # a text that the waiting version keeps is among the live ones
+        if not is_waiting and not entry.publication.journey.is_live:
+            continue  # nobody hears it; where it differs from the draft, its clips may go
         for voice in conf().listener_voices:
-            if narrative.live is not None and is_live:
-                speech = narrative.live.speech(voice)
-                audible.append(ClipSpec(speech, kind_of_clip(narrative)))
-                is_system = narrative.kind == Narrative.Kind.SYSTEM
-                wanted[Pin.Reason.SYSTEM if is_system else Pin.Reason.LIVE].add(speech.content_hash)
-            if narrative.pending is not None:
-                wanted[Pin.Reason.DRAFT].add(narrative.pending.speech(voice).content_hash)
-            # A draft equal to its live text has the same clip, which is pinned already.
-            if differs_from_live or not is_live:
-                wanted[Pin.Reason.DRAFT].add(narrative.draft_speech(voice).content_hash)
+            speech = entry.revision.speech(voice)
+            reason = Pin.Reason.SYSTEM if entry.is_system else Pin.Reason.LIVE
+            wanted[Pin.Reason.DRAFT if is_waiting else reason].add(speech.content_hash)
+            if not is_waiting:
+                audible.append(ClipSpec(speech, kind_of_clip(entry)))
+    for narrative in share_lexicon(Narrative.objects.select_related("live", "journey")):
+        # A draft equal to its live text has the same clip, which is pinned already.
+        if narrative.differs_from_live or not narrative.journey.is_live:
+            hashes = {narrative.draft_speech(voice).content_hash for voice in conf().listener_voices}
+            wanted[Pin.Reason.DRAFT] |= hashes
     for rendition in pending_renditions():
         wanted[Pin.Reason.DRAFT] |= {spec.speech.content_hash for spec in needed_clips(rendition)}
     # Before the pins are written, so that a prune that runs now keeps these clips.

@@ -7,27 +7,26 @@ does a schedule, in case that process was killed.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from narratives.models import Journey, Narrative, Pronunciation, Publication, Revision, share_lexicon
-from narratives.publishing.clips import (
-    kind_of_clip,
-    makeable_publication_clips,
-    makeable_voices,
-    making_new_words,
-    publication_clips,
-    revisions_of,
+from narratives.models import Journey, Narrative, Publication, PublicationEntry, Revision
+from narratives.publishing.clips import makeable_publication_clips, makeable_voices, publication_clips
+from narratives.publishing.next_versions import (
+    NextVersion,
+    VersionLine,
+    version_of_draft,
+    versions_of_chosen,
+    versions_of_sounds,
 )
 from narratives.publishing.pins import lock_publishing, sync_pins
 from narratives.publishing.warming import warm_journey
-from narratives.text.lexicon import Lexicon
+from narratives.publishing.wishes import close_answered_wishes
 from ttscache import warming
-from ttscache.conf import conf
 from ttscache.models import WarmRun
 from ttscache.renditions.current import fixed_renditions
 from ttscache.warming import ClipSpec
@@ -38,59 +37,76 @@ logger = logging.getLogger(__name__)
 
 # --- publishing ----------------------------------------------------------------------------------------
 @transaction.atomic
+def publish_journey(
+    journey: Journey, *, requested_by: str = "publishing", at_once: bool = False
+) -> list[Publication]:
+    """Publish the whole draft: words, order, kinds, and which texts there are. One publication or none.
+
+    Listeners keep the old version until all new clips are ready. It switches right away with `at_once`, if
+    no clip is missing, and for the first publication of a journey. A publication that waits is replaced.
+    """
+    lock_publishing()
+    version = version_of_draft(journey)  # read under the lock: somebody may have published meanwhile
+    wanted = [] if version.changes.is_empty else [version]
+    return _publish(wanted, requested_by=requested_by, at_once=at_once)
+
+
+@transaction.atomic
 def publish(
     narratives: Iterable[Narrative], *, requested_by: str = "publishing", at_once: bool = False
 ) -> list[Publication]:
-    """Publish the drafts: create one publication per journey and queue its clips.
+    """Publish the drafts of these texts: one publication per journey, which keeps its other texts.
 
-    Listeners keep the old words and audio until all new clips are ready. It switches right away with
-    `at_once`, and for the first publication of a journey. A publication that waits already is merged in.
+    Switches as `publish_journey` does. A publication that waits already is merged in.
     """
     lock_publishing()
-    # Read again under the lock: somebody may have published meanwhile.
-    fresh = Narrative.objects.filter(pk__in=[narrative.pk for narrative in narratives]).select_related(
-        "live", "pending", "journey"
-    )
-    ahead = [narrative for narrative in share_lexicon(fresh) if narrative.has_unpublished_changes]
-    words = {narrative: (narrative.title, narrative.text) for narrative in ahead}
-    return _publish(words, requested_by=requested_by, at_once=at_once)
+    # Read again under the lock: somebody may have published or deleted meanwhile.
+    fresh = Narrative.objects.filter(pk__in=[narrative.pk for narrative in narratives])
+    versions = versions_of_chosen(fresh.select_related("journey"))
+    wanted = [version for version in versions if version.changes.texts]
+    return _publish(wanted, requested_by=requested_by, at_once=at_once)
 
 
 @transaction.atomic
 def publish_sounds(*, requested_by: str = "publishing") -> list[Publication]:
     """Publish the current lexicon's pronunciation of published texts. Edited drafts stay drafts."""
     lock_publishing()
-    otherwise = said_otherwise(Pronunciation.objects.lexicon())
-    words = {narrative: (revision.title, revision.text) for narrative, revision in otherwise}
-    share_lexicon(words)
-    return _publish(words, requested_by=requested_by)
+    return _publish(versions_of_sounds(), requested_by=requested_by)
 
 
-def said_otherwise(lexicon: Lexicon) -> list[tuple[Narrative, Revision]]:
-    """Live or upcoming texts that this lexicon pronounces differently."""
-    upcoming = Narrative.objects.filter(
-        Q(live__isnull=False) | Q(pending__isnull=False), journey__is_live=True
-    )
+def next_version(journey: Journey) -> NextVersion:
+    """The version that `publish_journey` would publish, to show and to price it."""
+    version = version_of_draft(journey)
+    return replace(version, agreed=_texts_agreed_to(journey))
+
+
+def next_versions(narratives: Iterable[Narrative]) -> list[NextVersion]:
+    """The versions that `publish` would publish of these texts, to show and to price it."""
     return [
-        (narrative, revision)
-        for narrative in upcoming.select_related("live", "pending", "journey")
-        if (revision := narrative.upcoming) is not None and not revision.sounds_as(lexicon)
+        replace(version, agreed=_texts_agreed_to(version.journey))
+        for version in versions_of_chosen(narratives)
     ]
+
+
+def _texts_agreed_to(journey: Journey) -> frozenset[int]:
+    """The texts of a waiting publication whose run is active: somebody agreed to that price already."""
+    waiting = journey.waiting
+    if waiting is None or not _runs_of(waiting).exclude(paused_because=WarmRun.Pause.STAFF).exists():
+        return frozenset()
+    return frozenset(waiting.revisions.values_list("narrative", flat=True))
 
 
 @fixed_renditions()  # read after the lock, so no voice can change meanwhile
 def _publish(
-    words: Mapping[Narrative, tuple[str, str]], *, requested_by: str, at_once: bool = False
+    versions: Iterable[NextVersion], *, requested_by: str, at_once: bool = False
 ) -> list[Publication]:
     publications = []
-    for journey in sorted({narrative.journey for narrative in words}, key=lambda journey: journey.pk):
-        is_first = not journey.narratives.filter(live__isnull=False).exists()
-        chosen = {narrative: said for narrative, said in words.items() if narrative.journey == journey}
-        publication = _create_publication(journey, chosen, requested_by)
+    for version in sorted(versions, key=lambda version: version.journey.pk):
+        publication = _create_publication(version, requested_by)
         if publication is None:
-            continue  # the edits were undone, so listeners have these words already
+            continue  # the edits were undone, so listeners have exactly this already
         publications.append(publication)
-        if at_once or is_first:
+        if at_once or not version.live:
             _switch(publication)
         else:
             _make_or_switch(publication, requested_by=requested_by)
@@ -103,38 +119,48 @@ def _publish(
                 warm_journey(publication.journey, voice, requested_by=requested_by)
     if publications:
         make_pending(requested_by=requested_by)  # a voice that is being prepared needs the new clips too
+    close_answered_wishes()
     return publications
 
 
-def _create_publication(
-    journey: Journey, words: Mapping[Narrative, tuple[str, str]], requested_by: str
-) -> Publication | None:
-    """Create a publication of these words and of other waiting texts; None if nothing differs from live."""
+def _create_publication(version: NextVersion, requested_by: str) -> Publication | None:
+    """Create the publication of this version; None if listeners have all of it."""
+    journey = version.journey
     before = journey.waiting
     # A constraint allows one waiting publication per journey, so withdraw the old one first.
     if before is not None:
         _withdraw(before)
+    if version.is_live_already:
+        return None
     publication = Publication.objects.create(
         journey=journey, number=journey.next_number, requested_by=requested_by
     )
-    for narrative, (title, text) in words.items():
-        spoken, by_voice = narrative.lexicon.spoken_forms(text, conf().listener_voices)
-        said = {"title": title, "text": text, "spoken_text": spoken, "spoken_by_voice": by_voice}
-        # The draft may have been edited back to what is live.
-        if narrative.live is None or narrative.live.said != said:
-            _add_pending_revision(publication, narrative, said)
-    taken_along = revisions_of(before).exclude(narrative__in=words) if before is not None else []
-    for revision in taken_along:
-        _add_pending_revision(publication, revision.narrative, revision.said)
-    if publication.revisions.exists():
-        return publication
-    publication.delete()
-    return None
+    live = version.live_revisions
+    entries = []
+    for position, line in enumerate(version.lines):
+        revision = live.get(line.narrative.pk)
+        if revision is None or revision.said != line.said:
+            revision = _add_pending_revision(publication, line)
+        entries.append(
+            PublicationEntry(
+                publication=publication,
+                narrative=line.narrative,
+                revision=revision,
+                position=position,
+                kind=line.kind,
+                slug=line.slug,
+                theme=line.theme,
+            )
+        )
+    PublicationEntry.objects.bulk_create(entries)
+    return publication
 
 
-def _add_pending_revision(publication: Publication, narrative: Narrative, said: dict[str, Any]) -> None:
-    revision = Revision.objects.create(publication=publication, narrative=narrative, **said)
-    Narrative.objects.filter(pk=narrative.pk).update(pending=revision)
+def _add_pending_revision(publication: Publication, line: VersionLine) -> Revision:
+    revision = Revision.objects.create(publication=publication, narrative=line.narrative, **line.said)
+    # Deleted drafts too: listeners keep the text until its deletion is published.
+    Narrative.everything.filter(pk=line.narrative.pk).update(pending=revision)
+    return revision
 
 
 # --- waiting -------------------------------------------------------------------------------------------
@@ -146,23 +172,6 @@ def make_publication_clips(publication: Publication, *, requested_by: str = "") 
         name=publication.run_name,
         requested_by=requested_by,
     )
-
-
-def taken_along_with(narratives: Iterable[Narrative]) -> list[ClipSpec]:
-    """The clips of waiting texts that publishing these would merge in.
-
-    Leaves out publications whose run is active, because somebody agreed to that price already.
-    """
-    narratives = list(narratives)
-    chosen = {narrative.pk for narrative in narratives}
-    with making_new_words() as voices:
-        return [
-            ClipSpec(revision.speech(voice), kind_of_clip(revision.narrative))
-            for before in Publication.objects.waiting().filter(journey__narratives__in=chosen).distinct()
-            if not _runs_of(before).exclude(paused_because=WarmRun.Pause.STAFF).exists()
-            for revision in revisions_of(before).exclude(narrative__in=chosen).select_related("narrative")
-            for voice in voices
-        ]
 
 
 def make_what_waits(*, requested_by: str = "") -> None:
@@ -284,15 +293,21 @@ def _switch_if_ready(publication: Publication) -> bool:
 
 
 def _switch(publication: Publication) -> None:
-    """Give listeners the words and audio of all texts of this publication."""
+    """Give listeners this version instead of the one before, words and audio of all its texts."""
     now = timezone.now()
-    changing = Narrative.objects.filter(pending__publication=publication)
-    # Retire the old revisions before the next statement moves `live`, by which they are found.
-    Revision.objects.filter(pk__in=changing.values("live")).update(retired_at=now)
-    publication.revisions.update(published_at=now)
-    Narrative.objects.filter(pk__in=list(changing.values_list("pk", flat=True))).update(
-        live=F("pending"), pending=None
+    before = Publication.objects.live().filter(journey=publication.journey_id)
+    kept = publication.entries.values("revision")
+    dropped = list(
+        PublicationEntry.objects.filter(publication__in=before)
+        .exclude(revision__in=kept)
+        .values_list("revision", flat=True)
     )
+    # A constraint allows one live publication per journey, so retire the old one first.
+    before.update(retired_at=now)
+    Revision.objects.filter(pk__in=dropped).update(retired_at=now)
+    Narrative.everything.filter(live__in=dropped).update(live=None)
+    publication.revisions.update(published_at=now)
+    Narrative.everything.filter(pending__publication=publication).update(live=F("pending"), pending=None)
     publication.state, publication.live_at = Publication.State.PUBLISHED, now
     publication.save(update_fields=["state", "live_at"])
     logger.info("Listeners have %s, publication %d.", publication.journey.slug, publication.number)

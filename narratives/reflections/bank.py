@@ -25,14 +25,14 @@ def choose_from_bank(
 ) -> BankReflection | None:
     """The one that fits best and that this journey has not heard; None where none is left that fits.
 
-    After a grave answer one that fits is then said again: other words would be worse.
+    Nothing is ever said twice in a journey: somebody who has told ten hard things and gets one of the earlier
+    replies again would know that nobody listens. The journey's own words of thanks stand in for None.
     """
-    fitting = [group for group in _from_best(list(reflections), theme, level, answer) if group]
-    for group in fitting:
+    for group in _from_best(list(reflections), theme, level, answer):
         unheard = [reflection for reflection in group if not is_heard(reflection)]
         if unheard:
             return choice(unheard)
-    return choice(fitting[0]) if fitting and level in ("grief", "heavy") else None
+    return None
 
 
 def _from_best(
@@ -44,7 +44,8 @@ def _from_best(
     calm = [each for each in of_theme if not each.is_cheerful]
     gentle = [each for each in calm if each.after_heavy != _AfterHeavy.NEVER]
     always = [each for each in bank if each.after_heavy == _AfterHeavy.ALWAYS]
-    others = [[each] for each in always if each not in of_theme]
+    others = [[each] for each in always if each not in of_theme and each.occasion != _Occasion.SAD]
+    after_sad = [each for each in always if each.occasion == _Occasion.SAD]
 
     def said_when(occasion: str) -> list[BankReflection]:
         return [each for each in bank if each.occasion == occasion and each.theme in general]
@@ -53,12 +54,14 @@ def _from_best(
         yield [each for each in of_theme if each in always]
         yield from others
         yield gentle
+        yield after_sad
         return
     if level == "grief":
         yield said_when(_Occasion.SAD)
         yield from others
         yield gentle
         yield calm
+        yield after_sad
         return
     kind = kind_of_answer(answer)
     if kind is AnswerKind.SKIPPED:

@@ -226,7 +226,7 @@ class ReflectionModel:
 def reflection_model() -> ReflectionModel | None:
     """The model of this process; None without a key. A forked child has connections of its own."""
     given = conf()
-    if not given.openai_api_key:
+    if not given.openai_api_key or given.only_plays:
         return None
     return _model_of(os.getpid(), given.openai_api_key, given.openai_base_url, given.reflection_model)
 

@@ -20,10 +20,11 @@ _SAYS_LITTLE = (BankReflection.Occasion.SHORT, BankReflection.Occasion.SKIPPED)
 def offers_for(asked: AskedQuestion, level: str, bank: Iterable[BankReflection]) -> list[str]:
     """Up to 20 reflections of the question's theme, the most heard ones first, then those of the bank.
 
-    None that this journey has heard. After a heavy answer only those that are marked as fit for that.
+    None that this journey has heard. After a heavy answer only those that are marked as fit for that; where
+    the bank has the same words, its mark counts as well.
     """
     known = OfferedReflection.objects.of_theme(asked.theme, asked.language)
-    unfit = BankReflection.objects.filter(_unfit(level)).values("text")
+    unfit = BankReflection.objects.filter(_unfit(level, asked.theme)).values("text")
     offered = known.filter(is_offered=True).exclude(text__in=unfit)
     if level == "heavy":
         offered = offered.filter(fits_heavy=True)
@@ -48,10 +49,14 @@ def _keeps_the_rules(text: str) -> bool:
     return not problems(text)
 
 
-def _unfit(level: str) -> Q:
+def _unfit(level: str, theme: str) -> Q:
     """Which reflections of the bank the model may not choose, although listeners have heard them."""
     unfit = Q(is_active=False)
-    if level != "heavy":  # for a heavy answer the marks of the offer decide
+    marks = BankReflection.AfterHeavy
+    if level == "heavy":
+        # Staff who take the mark off in the bank mean these words wherever they stand.
+        unfit |= Q(after_heavy=marks.NEVER) | Q(after_heavy=marks.THEME) & ~Q(theme=theme)
+    else:
         unfit |= Q(occasion__in=_SAYS_LITTLE)
     if level in ("grief", "heavy"):
         unfit |= Q(is_cheerful=True)

@@ -11,13 +11,12 @@ from typing import Protocol
 
 from django.db import Error
 
-from narratives import safety
 from narratives.models import BankReflection, OfferedReflection
 from narratives.reflections.asking import AskedQuestion
 from narratives.reflections.bank import choose_from_bank
+from narratives.reflections.care import care_by_rules, care_needed
 from narratives.reflections.offers import offers_for
 from narratives.reflections.prompt import chosen_number, is_safety_signal, messages_for
-from narratives.safety.rules import rules_level
 from narratives.text.reflection_rules import is_shareable, problems
 from narratives.text.tidying import tidied
 from ttscache.delivery.waiting_room import waiting_room
@@ -75,7 +74,7 @@ def reflect(
 
     An urgent answer gets none, and no model is called for it. `chance` gives numbers from 0 up to 1.
     """
-    level = safety.level(answer) if level is None else level
+    level = care_needed(answer) if level is None else level
     if level == "urgent":
         return Reflection("", "safety", level)
     speaks_language = asked.language.split("-")[0].lower() == BANK_LANGUAGE
@@ -151,7 +150,7 @@ def _judge(said: str, asked: AskedQuestion, answer: str, level: str, offered: Se
     text = tidied(said).replace("\n", " ")
     # The gate's rules may find in the model's words what the gate did not find in the answer. Its learned
     # layer has learned from answers alone, and takes many harmless reflections for grave ones.
-    level = _graver(level, rules_level(text))
+    level = _graver(level, care_by_rules(text))
     if level == "urgent":
         return _Found(level, Reflection("", "safety", level))
     if problems(text) or not _can_be_spoken(text) or asked.has_heard(text):

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from django.urls import reverse
 
 from narratives import publishing
-from narratives.models import Narrative, Publication, share_lexicon
-from narratives.staff.clip_status import add_clip_statuses, clip_statuses_of
+from narratives.models import Journey, Narrative, Publication
+from narratives.staff.clip_status import add_clip_statuses, add_draft_changes, clip_statuses_of
 from ttscache import warming
 from ttscache.hooks import ActionItem
 from ttscache.models import Clip
@@ -31,14 +31,24 @@ def action_items_of_texts() -> Iterator[ActionItem]:
             f"{says} that could not be made", address, "narratives.view_narrative", is_urgent=True
         )
     yield from _of_versions()
-    if ahead := len(to_publish(narratives)):
+    journeys = Journey.objects.in_bulk()
+    changes = publishing.draft_changes_of(journeys)
+    if ahead := sum(len(each.texts) for each in changes.values()):
         says = "1 text has unpublished changes" if ahead == 1 else f"{ahead} texts have unpublished changes"
         yield ActionItem(says, f"{texts}?state=ahead", "narratives.view_narrative")
+    for pk, each in changes.items():
+        if gone := len(each.removed):
+            count = "1 deleted text" if gone == 1 else f"{gone} deleted texts"
+            says = f"Listeners still get {count} of “{journeys[pk]}”, until you publish"
+            address = reverse("admin:narratives_journey_change", args=[pk])
+            yield ActionItem(says, address, "narratives.view_journey")
 
 
 def to_publish(narratives: Iterable[Narrative]) -> list[Narrative]:
-    """Texts whose draft differs from the published or waiting words, including new texts."""
-    return [narrative for narrative in share_lexicon(narratives) if narrative.has_unpublished_changes]
+    """Texts whose draft differs from what is published or waits: in words, place or kind, or that are new."""
+    found = list(narratives)
+    add_draft_changes(found)
+    return [narrative for narrative in found if narrative.is_ahead]  # type: ignore[attr-defined]
 
 
 def with_failed_clips(narratives: Iterable[Narrative]) -> list[Narrative]:

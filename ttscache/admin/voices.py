@@ -18,7 +18,7 @@ from django.utils.timezone import now
 from ttscache import warming
 from ttscache.accounting.prices import is_priced
 from ttscache.conf import conf
-from ttscache.models import Rendition
+from ttscache.models import Rendition, WarmRun
 from ttscache.reports.voices import (
     SAMPLES,
     ListenerVoice,
@@ -36,7 +36,7 @@ from ttscache.speech import VoiceRendition
 from ttscache.staff.badges import badges_of
 from ttscache.staff.clip_widgets import player
 from ttscache.staff.pages import ReadOnlyAdmin, has_said_yes
-from ttscache.staff.wording import in_words, listed, words_of
+from ttscache.staff.wording import being_made_in_words, in_words, listed, words_of
 from ttscache.warming import takeover
 from ttscache.warming.time_estimate import seconds_to_make
 
@@ -130,7 +130,9 @@ class VoicesAdmin(ReadOnlyAdmin):
         def make() -> None:
             # The time makes the scope unique, so that each press has a job of its own to follow.
             scope = f"voice samples, {model}, {now():%d %b %Y %H:%M:%S}"
-            warming.start_run(scope[:120], wanted, requested_by=request.user.get_username())
+            run = warming.start_run(scope[:120], wanted, requested_by=request.user.get_username())
+            said = f"Made samples of {who}. {being_made_in_words(planned)}"
+            self.admin_site.get_model_admin(WarmRun).log_change(request, run, said)
 
         back = f"{reverse('admin:ttscache_rendition_candidates', args=[voice])}?{urlencode({'model': model})}"
         who = names[0] if len(names) == 1 else f"the voices of {model}"

@@ -45,20 +45,37 @@ def is_trusted(request: Request) -> bool:
     return isinstance(request.auth, ApiToken) or bool(request.user and request.user.is_staff)
 
 
-class IsTrusted(BasePermission):
-    """Staff, and holders of a token that may be used for `scope`."""
+def may_spend(request: Request) -> bool:
+    """Whether the caller may have a clip made that nobody has published: a token, or staff with the right."""
+    if isinstance(request.auth, ApiToken):
+        return request.auth.allows(TokenScope.SPEECH)
+    return _is_staff_with("ttscache.make_clip", request)
 
-    message = "This needs an API token or a staff account."
+
+def _is_staff_with(right: str, request: Request) -> bool:
+    user = request.user
+    return bool(user and user.is_staff and user.has_perm(right))
+
+
+class MaySpend(BasePermission):
+    """Staff with the right, and holders of a token with the scope."""
+
+    message = "This needs an API token, or a staff account that may have clips made."
     scope = TokenScope.SPEECH
+    right = "ttscache.make_clip"
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        if isinstance(request.auth, ApiToken) and not request.auth.allows(self.scope):
-            raise PermissionDenied("This API token may not be used for this.")
-        return is_trusted(request)
+        if isinstance(request.auth, ApiToken):
+            if not request.auth.allows(self.scope):
+                raise PermissionDenied("This API token may not be used for this.")
+            return True
+        return _is_staff_with(self.right, request)
 
 
-class MayReadFigures(IsTrusted):
+class MayReadFigures(MaySpend):
+    message = "This needs an API token, or a staff account that may see figures."
     scope = TokenScope.STATS
+    right = "ttscache.view_usage"
 
 
 class MayPrune(BasePermission):
@@ -69,16 +86,18 @@ class MayPrune(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         if isinstance(request.auth, ApiToken):
             return request.auth.is_admin
-        user = request.user
-        return bool(user and user.is_staff and user.has_perm("ttscache.prune_clip"))
+        return _is_staff_with("ttscache.prune_clip", request)
 
 
-class IsTrustedUnlessOpen(IsTrusted):
-    """Staff and token holders, or everyone if TTS_ALLOW_ANONYMOUS_TEXT is set."""
+class MaySpendUnlessOpen(MaySpend):
+    """Lets callers who may have clips made pass, or everyone if TTS_ALLOW_ANONYMOUS_TEXT is set."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return conf().allow_anonymous_text or super().has_permission(request, view)
 
 
-class MayReadFiguresUnlessOpen(IsTrustedUnlessOpen):
-    scope = TokenScope.STATS
+class MayReadFiguresUnlessOpen(MayReadFigures):
+    """Lets callers who may see figures pass, or everyone if TTS_ALLOW_ANONYMOUS_TEXT is set."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return conf().allow_anonymous_text or super().has_permission(request, view)

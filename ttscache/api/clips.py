@@ -8,13 +8,14 @@ from functools import partial
 from django.http import Http404, HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
 from ttscache.access import Access
-from ttscache.api.authentication import has_credentials, is_trusted
+from ttscache.api.authentication import has_credentials, is_trusted, may_spend
 from ttscache.api.base import JsonView
 from ttscache.api.errors import ErrorSerializer
-from ttscache.api.throttling import check_generation_rate
+from ttscache.api.spending import begin_generation
 from ttscache.audio import FORMATS
 from ttscache.cache import GenerationJob
 from ttscache.delivery import http
@@ -61,9 +62,11 @@ class AudioView(JsonView):
                 raise Http404
             if request.method == "HEAD":
                 return _headers_of_a_miss(extension)
+            if access is Access.RESTRICTED and not may_spend(request):
+                raise PermissionDenied
             job = GenerationJob(request=clip.request, content_type=clip.content_type, is_on_record=True)
             # Only a caller who starts a generation counts; those who join it do not.
-            before_start = partial(check_generation_rate, request, self)
+            before_start = partial(begin_generation, request, self, job.request)
             generate = partial(speech_cache().generate, job, before_start=before_start)
             return respond_while_generating(meter, generate, extension, _cache_control(access, request, None))
 

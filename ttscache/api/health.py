@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -17,9 +18,13 @@ class HealthView(PublicView):
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
-        return Response(
-            {"status": "healthy", "service": "life-review"}, headers={"Cache-Control": "no-store"}
-        )
+        body = {
+            "status": "healthy",
+            "service": "life-review",
+            "version": getattr(settings, "VERSION", ""),
+            "commit": getattr(settings, "COMMIT", ""),
+        }
+        return Response(body, headers={"Cache-Control": "no-store"})
 
 
 def readyz(request: HttpRequest) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""GET /metrics: figures for Prometheus, for token holders and staff."""
+"""GET /metrics: figures for Prometheus, for token holders and staff with the right to see them."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from ttscache.api.authentication import MayPrune
 from ttscache.api.base import JsonView
 from ttscache.api.errors import ErrorSerializer
+from ttscache.api.throttling import check_rate
 from ttscache.api.validation import StrictBooleanField, StrictIntegerField
 from ttscache.delivery.http import NEVER
 from ttscache.maintenance import pruning
@@ -47,7 +48,11 @@ class ClearOldCacheView(JsonView):
 
     @extend_schema(
         request=ClearOldCacheSerializer,
-        responses={200: ClearedSerializer, 400: OpenApiResponse(ErrorSerializer)},
+        responses={
+            200: ClearedSerializer,
+            400: OpenApiResponse(ErrorSerializer),
+            429: OpenApiResponse(ErrorSerializer),
+        },
     )
     def post(self, request: Request) -> Response:
         """Removes clips that were not requested for `days` and that no text uses.
@@ -58,6 +63,7 @@ class ClearOldCacheView(JsonView):
             raise ParseError
         form = ClearOldCacheSerializer(data=request.data)
         form.is_valid(raise_exception=True)
+        check_rate("clear_old_cache", request, self, "Please wait a minute before the next one.")
         days = form.validated_data["days"]
         is_dry = form.validated_data["dry_run"]
         figures = _would_remove(days) if is_dry else _remove(days, request)

@@ -14,10 +14,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from ttscache.access import Access
-from ttscache.api.authentication import IsTrustedUnlessOpen
+from ttscache.api.authentication import MaySpendUnlessOpen
 from ttscache.api.base import JsonView
 from ttscache.api.errors import ErrorSerializer
-from ttscache.api.throttling import check_generation_rate
+from ttscache.api.spending import begin_generation
+from ttscache.api.throttling import refuse_if_used_up
 from ttscache.api.validation import StrictCharField, checked_voice, json_object
 from ttscache.cache import ClipInTheMaking, GenerationJob
 from ttscache.conf import conf
@@ -50,7 +51,7 @@ class TextToSpeechSerializer(serializers.Serializer[Any]):
 
 
 class TextToSpeechView(JsonView):
-    permission_classes = (IsTrustedUnlessOpen,)
+    permission_classes = (MaySpendUnlessOpen,)
 
     @extend_schema(
         request=TextToSpeechSerializer,
@@ -61,7 +62,7 @@ class TextToSpeechView(JsonView):
         started = time.monotonic()
         speech, content_type, voice = _spoken_request(json_object(request))
         # `cache` counts a request once, even if the embedded voice takes over after the first one failed.
-        before_start = cache(partial(check_generation_rate, request, self))
+        before_start = cache(partial(begin_generation, request, self, speech))
         if content_type == ContentType.RESPONSE:
             return _speak_privately(request._request, speech, voice, before_start, started)
         # Touch the clip before looking for its bytes, so that a prune cannot delete it meanwhile.
@@ -75,6 +76,7 @@ class TextToSpeechView(JsonView):
             else:
                 # The clip may have been removed, and this host may still hold a copy.
                 speech_cache().forget([speech.content_hash])
+            refuse_if_used_up(request, self)
             job = GenerationJob(request=speech, content_type=content_type, is_on_record=is_on_record)
             generate = partial(speech_cache().generate, job, before_start=before_start)
             fall_back = partial(speech_cache().fall_back, job, voice, before_start=before_start)

@@ -1,29 +1,32 @@
-"""Rate limits on new clips and on reports, for each caller. Hits are never throttled."""
+"""Rate limits for each caller, counted over all processes and hosts. Hits are never throttled."""
 
 from __future__ import annotations
 
 import hashlib
 import ipaddress
-import logging
-from typing import cast
+import threading
+import time
+from collections.abc import Callable
 
 from django.core.cache import BaseCache, caches
 from django.db import Error
-from django.utils.connection import ConnectionProxy
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
+from ttscache.adaptive_cache import shared_cache
 from ttscache.errors import Throttled
 from ttscache.models import ApiToken
 
-logger = logging.getLogger(__name__)
+AWAY_SECONDS = 10.0  # how long nobody asks a cache that did not answer: each question may wait for seconds
 
 
 class ScopedThrottle(SimpleRateThrottle):
     """A rate for each token, each signed-in user, and each address of an anonymous caller."""
 
+    # While Redis is away each process counts by itself. While the database is, nothing can be made anyway.
+    counts_here_after: tuple[type[Exception], ...] = (RedisError,)
     duration: int  # seconds; DRF sets both from the rate
     num_requests: int
 
@@ -37,40 +40,57 @@ class ScopedThrottle(SimpleRateThrottle):
         elif request.user and request.user.is_authenticated:
             caller = f"user-{request.user.pk}"
         else:
-            caller = f"address-{_network_of(self.get_ident(request))}"
+            caller = f"address-{network_of(self.get_ident(request))}"
         return str(self.cache_format % {"scope": self.scope, "ident": caller})
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         """Count the request; returns whether it is within the rate. Its first request begins a window."""
         if self.rate is None:
             return True
-        key = self.get_cache_key(request, view)
-        return _count_in_window(self.cache, key, self.duration) <= self.num_requests
+        return self.is_within_rate(self.get_cache_key(request, view))
+
+    def is_within_rate(self, key: str) -> bool:
+        """Count a request under this key. Raises Error while the database that counts is away."""
+        return _counts.count(key, self.duration, self.counts_here_after) <= self.num_requests
+
+    def is_used_up(self, request: Request, view: APIView) -> bool:
+        """Whether the next request would be refused. Counts nothing, so it costs a read and no lock."""
+        if self.rate is None:
+            return False
+        try:
+            counted = caches["default"].get(self.get_cache_key(request, view))
+        except RedisError:
+            return False
+        return isinstance(counted, int) and counted >= self.num_requests
 
     def wait(self) -> float:
         """Seconds until the next window begins, at most."""
         return float(self.duration)
 
 
-class SessionThrottle(ScopedThrottle):
-    """A rate for each session of a stranger, by the name that their page has made up for it."""
+class NamedThrottle(ScopedThrottle):
+    """A rate for each name that somebody has given: of a stranger's session, or of who signs in."""
 
-    def __init__(self, scope: str, session: str) -> None:
+    def __init__(self, scope: str, name: str) -> None:
         super().__init__(scope)
-        self._session = session
+        self._name = name
 
-    def get_cache_key(self, request: Request, view: APIView) -> str:
-        digest = hashlib.sha256(self._session.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        return str(self.cache_format % {"scope": self.scope, "ident": f"session-{digest}"})
+    def get_cache_key(self, request: Request | None = None, view: APIView | None = None) -> str:
+        digest = hashlib.sha256(self._name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return str(self.cache_format % {"scope": self.scope, "ident": f"named-{digest}"})
+
+    def is_allowed(self) -> bool:
+        """Count a request; returns whether it is within the rate."""
+        return self.is_within_rate(self.get_cache_key())
 
 
 class ReportThrottle(ScopedThrottle):
-    """Counts in this process only, because a report must not cost a query."""
+    """A rate for calls that need no database: reports of browsers, and lists for clients."""
 
-    cache = cast(BaseCache, ConnectionProxy(caches, "process"))
+    counts_here_after = (RedisError, Error)
 
 
-def _network_of(address: str) -> str:
+def network_of(address: str) -> str:
     """An IPv4 address, or the /64 of an IPv6 address: one home or one attacker has all addresses in it."""
     try:
         parsed = ipaddress.ip_address(address)
@@ -81,24 +101,47 @@ def _network_of(address: str) -> str:
     return address
 
 
-def _count_in_window(cache: BaseCache, key: str, seconds: int) -> int:
-    """The number of requests in this window, including this one.
+class _Counts:
+    """Counts requests in windows: over all processes, or in this one while Django's cache is away."""
 
-    DRF's throttles read and write back, so two hosts that count at once lose a request. This adds instead.
-    """
-    # The database counts in one statement, Redis in one script; a cache of one process in two steps.
-    count_at_once = getattr(cache, "count_in_window", None)
-    counted: int | None = count_at_once(key, seconds) if count_at_once else None
-    if counted is not None:
-        return counted
-    # add() is atomic: exactly one caller opens the window and sets its end.
+    def __init__(self) -> None:
+        self._asked_again_at = 0.0
+        self._one_at_a_time = threading.Lock()
+
+    def count(self, key: str, seconds: int, here_after: tuple[type[Exception], ...]) -> int:
+        """Count a request; returns the number of requests in its window. The first one begins the window.
+
+        `here_after`: after which errors of the cache this process counts by itself.
+        """
+        if time.monotonic() >= self._asked_again_at:
+            try:
+                # One statement in the database, one script in Redis. DRF's own throttles read and write back,
+                # so that of two requests at once only one is counted.
+                cache = caches["default"]
+                at_once: Callable[[str, int], int] | None = getattr(cache, "count_in_window", None)
+                counted = at_once(key, seconds) if at_once else _count_in(cache, key, seconds)
+            except here_after:
+                self._asked_again_at = time.monotonic() + AWAY_SECONDS
+                shared_cache.note(is_there=False)
+            else:
+                shared_cache.note(is_there=True)
+                return counted
+        with self._one_at_a_time:
+            return _count_in(caches["process"], key, seconds)
+
+
+def _count_in(cache: BaseCache, key: str, seconds: int) -> int:
+    """Count in a cache of another kind than ours: exact in memory and in Redis."""
     if cache.add(key, 1, seconds):
         return 1
     try:
         return cache.incr(key)
-    except ValueError:  # the window ended between the two
+    except ValueError:  # the window has just ended
         cache.set(key, 1, seconds)
         return 1
+
+
+_counts = _Counts()
 
 
 class TokenThrottle(ScopedThrottle):
@@ -111,24 +154,35 @@ class TokenThrottle(ScopedThrottle):
 
 def check_generation_rate(request: Request, view: APIView) -> None:
     """Count one generation for this caller. Raises Throttled if there were too many."""
+    _check(_throttle_of_generations(request), request, view)
+
+
+def refuse_if_used_up(request: Request, view: APIView) -> None:
+    """Raise Throttled if this caller may not start a generation, before anything is written for it.
+
+    Otherwise each of many refused requests would take and return a lease, and others wait for the database.
+    """
+    throttle = _throttle_of_generations(request)
+    if throttle.is_used_up(request, view):
+        raise Throttled(retry_after_seconds=throttle.wait() or 60)
+
+
+def _throttle_of_generations(request: Request) -> ScopedThrottle:
     token = request.auth
     if isinstance(token, ApiToken) and token.rate_a_minute is not None:
-        _check(TokenThrottle("generation", token.rate_a_minute), request, view)
-        return
+        return TokenThrottle("generation", token.rate_a_minute)
     is_anonymous = not isinstance(request.auth, ApiToken) and not request.user.is_authenticated
-    check_rate("anonymous_generation" if is_anonymous else "generation", request, view)
+    return ScopedThrottle("anonymous_generation" if is_anonymous else "generation")
 
 
-def check_report_rate(scope: str, request: Request, view: APIView) -> None:
-    """Count one report of this scope. Raises Throttled."""
-    throttle = ReportThrottle(scope)
-    if not throttle.allow_request(request, view):
-        raise Throttled("Too much was reported.", retry_after_seconds=throttle.wait() or 60)
+def check_report_rate(scope: str, sentence: str, request: Request, view: APIView) -> None:
+    """Count one report, or one look at a list. Raises Throttled, with this sentence."""
+    _check(ReportThrottle(scope), request, view, sentence)
 
 
-def check_rate(scope: str, request: Request, view: APIView) -> None:
-    """Count one request of this scope. Raises Throttled; lets everyone pass while the cache is away."""
-    _check(ScopedThrottle(scope), request, view)
+def check_rate(scope: str, request: Request, view: APIView, sentence: str = "") -> None:
+    """Count one request of this scope. Raises Throttled with this sentence, and Error."""
+    _check(ScopedThrottle(scope), request, view, sentence)
 
 
 def check_stranger_rate(scope: str, session: str, sentence: str, request: Request, view: APIView) -> None:
@@ -138,15 +192,10 @@ def check_stranger_rate(scope: str, session: str, sentence: str, request: Reques
     page that runs wild does not use up what all people behind its address may do.
     """
     if session:
-        _check(SessionThrottle(f"{scope}_session", session), request, view, sentence)
+        _check(NamedThrottle(f"{scope}_session", session), request, view, sentence)
     _check(ScopedThrottle(f"{scope}_address"), request, view, sentence)
 
 
 def _check(throttle: ScopedThrottle, request: Request, view: APIView, sentence: str = "") -> None:
-    try:
-        is_allowed = throttle.allow_request(request, view)
-    except (Error, RedisError):
-        logger.warning("Throttling is disabled: the cache does not answer.")
-        return
-    if not is_allowed:
+    if not throttle.allow_request(request, view):
         raise Throttled(sentence, retry_after_seconds=throttle.wait() or 60)

@@ -43,7 +43,7 @@ class TimeToSoundView(PublicView):
     )
     def post(self, request: Request) -> Response:
         """Counts how long a listener waited for sound. No person and no text is reported."""
-        check_report_rate("time_to_sound", request, self)
+        check_report_rate("time_to_sound", "Too much was reported.", request, self)
         data = json_object(request)
         if data.get("content_type", KINDS[0]) not in KINDS:  # DRF's message would repeat what was sent
             raise UnknownContentType(f"There is no such content type. Types: {', '.join(KINDS)}.")

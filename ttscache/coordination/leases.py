@@ -4,18 +4,20 @@ A lease is a row that says who may do the thing, and until when on the database'
 statement acquires it and its row count decides, so it works alike on SQLite and PostgreSQL and behind any
 pooler. A thread renews it while its owner lives; after the owner's death it expires and may be taken over
 (Gray and Cheriton, "Leases", 1989).
+
+The database's clock may be set back, and then a dead owner's lease would last as much longer. So a lease also
+ends when its owner is found dead on this host, and when this process has seen it unrenewed for its whole life
+by a clock that nobody can set.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import Error, connection
@@ -25,15 +27,14 @@ from django.db.models.functions import Now
 
 from ttscache.connections import OrmThread, returning_connections
 from ttscache.coordination.hosts import this_host
+from ttscache.coordination.processes import claim_of_this_process, is_claimant_dead
 from ttscache.errors import Busy, SpeechError, error_of
 from ttscache.models import Lease, in_batches
 
 logger = logging.getLogger(__name__)
 
-
-# A random word that tells this process from a later one with the same number. It is kept by process number,
-# because a fork copies this module's memory.
-_words: dict[int, str] = {}
+UNRENEWED_LIVES = 1.25  # a lease that was not renewed for so many times its life has no living owner
+MOST_WATCHED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class Leases:
         self._lock = threading.Lock()
         self._held: dict[str, HeldLease] = {}
         self._renewer: _Renewer | None = None
+        # Leases of others: the owner and end that were seen, and since when by this process's clock.
+        self._watched: dict[str, tuple[str, datetime, float]] = {}
 
     def acquire(self, name: str) -> HeldLease | None:
         """Return the lease, or None while another process has it. Raises Busy if no thread can renew it."""
@@ -81,9 +84,7 @@ class Leases:
         Returns None if the query `unless` has a row, whether the lease is free or not. Takes one statement if
         the lease is free and remembers no error. Raises Busy if no thread can be started to renew it.
         """
-        process = os.getpid()
-        word = _words.setdefault(process, secrets.token_hex(4))
-        owner = f"{this_host()}:{process}:{word}:{secrets.token_hex(3)}"
+        owner = claim_of_this_process()
         while True:
             acquired_at = time.monotonic()  # read before the statement, so that it errs on the early side
             if self._insert_or_take_over(name, owner, unless):
@@ -94,6 +95,8 @@ class Leases:
             if lease is None:
                 continue  # released just now
             if not lease.is_over:
+                if self._end_if_abandoned(lease):
+                    continue
                 return lease
             if self._reuse_failed(lease, owner):
                 return self._renewed(HeldLease(name, owner, lease.error, acquired_at))
@@ -133,8 +136,12 @@ class Leases:
         return time.monotonic() - held.acquired_at < self._seconds or self.is_held(held)
 
     def holder(self, name: str) -> Lease | None:
-        """The row of the present owner, or of the last one if it left an error; None if the lease expired."""
-        return Lease.objects.filter(Q(until__gt=Now()) | ~Q(error=""), name=name).first()
+        """The row of the present owner, or of the last one if it left an error.
+
+        None if the lease expired, or its owner is dead.
+        """
+        held = Lease.objects.filter(Q(until__gt=Now()) | ~Q(error=""), name=name).first()
+        return None if held is None or self._end_if_abandoned(held) else held
 
     def close(self) -> None:
         """Stop renewing the leases held now; they expire by themselves.
@@ -148,6 +155,30 @@ class Leases:
                 renewer.is_over.set()
         if renewer is not None:
             renewer.join()
+
+    def _end_if_abandoned(self, lease: Lease) -> bool:
+        """End the lease if its owner is surely dead; returns whether it is ended."""
+        if lease.error:
+            return False  # nobody holds it: it only remembers an error
+        if not is_claimant_dead(lease.owner) and not self._is_long_unrenewed(lease):
+            return False
+        # A renewal at this moment changes `until`, and then the lease stays.
+        mine = Lease.objects.filter(name=lease.name, owner=lease.owner, until=lease.until, error="")
+        if not mine.update(until=Now() - timedelta(milliseconds=1)):
+            return False
+        logger.warning("The lease of %s is free: its owner has ended without releasing it.", lease.name)
+        return True
+
+    def _is_long_unrenewed(self, lease: Lease) -> bool:
+        now, seen = time.monotonic(), (lease.owner, lease.until)
+        with self._lock:
+            *before, since = self._watched.get(lease.name, ("", None, now))
+            if tuple(before) == seen:
+                return now - since > self._seconds * UNRENEWED_LIVES
+            if len(self._watched) >= MOST_WATCHED:
+                self._watched.clear()
+            self._watched[lease.name] = (*seen, now)
+        return False
 
     def _insert_or_take_over(self, name: str, owner: str, unless: QuerySet[Any] | None) -> bool:
         """Insert the row, or take over one that expired. Django's ORM has no conditional upsert."""
@@ -248,20 +279,6 @@ def _compiled_query(rows: QuerySet[Any]) -> tuple[str, Sequence[Any]]:
 
 def release_leases_of_dead_processes() -> int:
     """Delete leases of killed processes of this host, so that a restart need not wait for them to expire."""
-    host = this_host()
-    dead = [
-        lease.pk
-        for lease in Lease.objects.filter(owner__startswith=f"{host}:", error="")
-        if not is_process_alive(int(lease.owner.split(":")[1]))
-    ]
+    of_this_host = Lease.objects.filter(owner__startswith=f"{this_host()}:", error="")
+    dead = [lease.pk for lease in of_this_host if is_claimant_dead(lease.owner)]
     return Lease.objects.filter(pk__in=dead).delete()[0]
-
-
-def is_process_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -16,6 +16,7 @@ from functools import partial
 
 from django.db import Error, connections
 
+from ttscache.conf import conf
 from ttscache.coordination.leases import Cooldown, HeldLease, Leases
 from ttscache.errors import (
     BrokenAudio,
@@ -33,7 +34,7 @@ from ttscache.errors import (
 from ttscache.generation.job import GenerationJob
 from ttscache.generation.recording import Recording
 from ttscache.generation.refused_takes import forget_take, keep_take
-from ttscache.generation.synthesizer import SynthesizedClip, Synthesizer
+from ttscache.generation.synthesizer import MAX_ATTEMPTS, SynthesizedClip, Synthesizer
 from ttscache.models import Clip, ContentType
 from ttscache.renditions.retirement import notices_of_gone, require_offered
 from ttscache.speech import SpeechRequest
@@ -84,7 +85,8 @@ class Generator:
         held = self._acquire(job)
         is_ours = False
         try:
-            before_start()
+            if held is not None:  # otherwise another process makes it, and this request only waits
+                before_start()
             making = self._start(job.content_hash, partial(self._make, job, held))
             is_ours = not making.is_joined
             return making
@@ -257,12 +259,18 @@ class Generator:
             return True
 
     def _follow(self, job: GenerationJob) -> Entry | None:
-        """Wait for the process that is making the clip; None when it is our turn to try."""
+        """Wait for the process that is making the clip; None when it is our turn to try.
+
+        Raises ProviderTimeout once it has taken longer than any generation does.
+        """
+        end = time.monotonic() + _longest_seconds(job)
         holder = self.leases.holder(job.content_hash)
         owner = holder.owner if holder else ""
         # Another owner means that the first one released the lease or died: look for the clip, then try.
         while holder is not None and holder.owner == owner:
             self._check_not_refused(holder.error)
+            if time.monotonic() > end:
+                raise ProviderTimeout
             connections.close_all()
             time.sleep(FOLLOW_SECONDS)
             holder = self.leases.holder(job.content_hash)
@@ -277,6 +285,12 @@ class Generator:
             return _entry_of(self.synthesizer.synthesize(job, recording), job)
         finally:
             connections.close_all()
+
+
+def _longest_seconds(job: GenerationJob) -> float:
+    """How long another process may take over this clip: all attempts, and what lies between them."""
+    given = conf()
+    return 60 + MAX_ATTEMPTS * (given.timeout_seconds + len(job.request.text) / 100)
 
 
 def _fault_in(code: str) -> Fault | None:

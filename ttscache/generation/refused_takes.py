@@ -168,7 +168,7 @@ def _reason_of(error: ProviderFailed) -> RefusedTake.Reason | None:
 
 
 def _facts_of(audio: bytes, job: GenerationJob, reason: str) -> sound.Sound | None:
-    """What the clip would be if staff accepted it; None if they cannot."""
+    """Examine the recording as a clip that staff accept; None if they cannot."""
     fault = _FAULTS.get(RefusedTake.Reason(reason))
     if fault is None:  # reworded: it can only be made again
         return None

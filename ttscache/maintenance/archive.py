@@ -67,11 +67,15 @@ def count_exportable() -> int:
         return exportable_clips().count()
 
 
-def export_all(cache: SpeechCache, *, after: str = "") -> Iterator[Export]:
-    """Read all clips after a content hash, in its order, one at a time. Raises TierError."""
+def export_all(cache: SpeechCache, *, after: str = "", only_in: str = "") -> Iterator[Export]:
+    """Read all clips after a content hash, in its order, one at a time. Raises TierError.
+
+    `only_in` names the permanent tier whose clips are read; by default those of all.
+    """
     while True:
         with as_tier_error():
             rows = exportable_clips().filter(content_hash__gt=after).order_by("content_hash")
+            rows = rows.filter(stored_in=only_in) if only_in else rows
             page = list(rows.values_list("content_hash", "stored_in")[:PAGE])
         if not page:
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.sessions.models import Session
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -50,6 +51,7 @@ def tidy() -> None:
     forget_old_runs()
     remove_old_takes()
     _delete(Pin.objects.filter(until__lt=Now()))
+    _delete(Session.objects.filter(expire_date__lt=Now()))
     _delete(Replaced.objects.filter(replaced_at__lt=Now() - REPLACED_KEPT))
     _delete(Invalidation.objects.filter(removed_at__lt=Now() - REMOVALS_KEPT))
     FlushedBatch.objects.filter(flushed_at__lt=Now() - BATCHES_KEPT).delete()

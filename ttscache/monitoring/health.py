@@ -11,11 +11,15 @@ from functools import cache
 from typing import Any
 
 from django.core import checks
+from django.core.cache import caches
+from django.core.cache.backends.redis import RedisCache
 from django.core.signals import setting_changed
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
+from redis.exceptions import RedisError
 
 from ttscache import hooks
+from ttscache.adaptive_cache import shared_cache
 from ttscache.conf import conf
 from ttscache.coordination.hosts import HEARTBEAT_LOST_SECONDS, is_cluster_alive
 from ttscache.errors import TierError
@@ -52,6 +56,7 @@ def parts() -> list[Part]:
         in_database("permanent tier", _permanent_tier),
         in_database("task cluster", _task_cluster),
         _look("provider settings", _speaking if database.is_ready else _provider_settings),
+        *_redis(),
         *(_schedules() if database.is_ready else ()),
         *(_models() if database.is_ready else ()),
         *(
@@ -159,6 +164,22 @@ def _speaking() -> str:
     else:
         says = "; ".join(f"{', '.join(names)}: {model}" for model, names in voices.items())
     return says if by_settings in voices else f"{says} (the settings ask for {by_settings})"
+
+
+def _redis() -> list[Part]:
+    """A line if the cache is in Redis. Without Redis everything plays, so it is only a warning."""
+    cache = caches["default"]
+    if not isinstance(cache, RedisCache):
+        return []
+    try:
+        cache.get("readyz")
+    except RedisError:
+        shared_cache.note(is_there=False)
+        return [
+            Part("redis", True, "it does not answer, so each process throttles by itself", is_warning=True)
+        ]
+    shared_cache.note(is_there=True)
+    return [Part("redis", True, "answers")]
 
 
 def _schedules() -> list[Part]:

@@ -16,7 +16,7 @@ from django_q.models import OrmQ
 from ttscache.accounting.prices import list_price_usd
 from ttscache.adaptive_cache import Freshness, cached_in_process
 from ttscache.coordination.hosts import CLUSTER, this_host
-from ttscache.coordination.leases import is_process_alive
+from ttscache.coordination.processes import is_process_alive
 from ttscache.models import Clip, Pin, ProcessReport, WarmItem, WarmRun, kind_of
 from ttscache.wiring import speech_cache
 

@@ -10,7 +10,7 @@ from django.utils.formats import date_format
 
 from ttscache.errors import KeyRefused, ProviderUnavailable, QuotaUsedUp, SpeechError, error_of
 from ttscache.models import Alert, Lease, WarmItem
-from ttscache.monitoring.alerts import refused_because
+from ttscache.monitoring.alerts import last_outcomes, refused_because
 from ttscache.warming.worker import RATE_LIMIT, WAITS
 
 _REFUSALS: dict[str, type[SpeechError]] = {
@@ -44,7 +44,7 @@ def what_holds_up_all() -> str:
     if cooldown is not None:
         return _in_words(cooldown.error, cooldown.until)
     # Between two tries no cooldown is running, but the last call still tells.
-    refused = refused_because()
+    refused = refused_because(last_outcomes())
     return _REFUSALS[refused]().for_staff() if refused else ""
 
 

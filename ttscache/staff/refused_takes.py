@@ -28,7 +28,7 @@ class ShownTake:
 
     @property
     def help(self) -> str:
-        """What staff can do."""
+        """Tell staff what they can do."""
         if self.take.is_usable:
             return "Listen first. If it is good after all, use it: that costs nothing more."
         if self.take.reason == RefusedTake.Reason.REWORDED:

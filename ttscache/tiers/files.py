@@ -1,6 +1,6 @@
 """One file per clip on local disk.
 
-    public/ab/ab12….mp3    plain bytes, so that a web server in front may send them
+    public/ab/ab12….mp3    plain bytes
     public/ab/ab12….json   their description: checksum, duration, kind
     private/…              clips that are not published
 
@@ -175,7 +175,7 @@ class FileTier:
             try:
                 draft.write(content)
                 draft.flush()
-                os.fchmod(draft.fileno(), 0o644)
+                os.fchmod(draft.fileno(), 0o600)
                 # Written beside its final place, then moved: a reader sees the whole clip or none.
                 os.replace(draft.name, path)
             except BaseException:

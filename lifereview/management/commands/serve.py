@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-import socket
 import sys
 import time
 from argparse import ArgumentParser
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -21,6 +21,12 @@ from django.db import Error, IntegrityError, connection, connections
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
+from lifereview import settings as lifereview_settings
+from lifereview.database_errors import require_database
+from lifereview.env.unknown_variables import unknown_variables, warning_about
+from lifereview.listening import problem_with_address, site_addresses
+from lifereview.private_files import tighten
+from lifereview.start.verdict import disk_problem, reason_to_only_play
 from lifereview.supervisor import Child, Supervisor
 from lifereview.temporary_files import use_own_temporary_folder
 from narratives.content.loading import load_shipped_content
@@ -39,6 +45,7 @@ from ttscache.warming.takeover import make_pending
 
 LONG_QUEUE = 100
 PORT_SECONDS = 6
+DISK_SECONDS = 15.0  # between two looks at a disk that cannot be written
 CLUSTER_NICENESS = 5  # nice(2): listeners' own requests get the processor before clips made ahead
 
 
@@ -62,10 +69,20 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, end_with_parent: bool, **options: Any) -> None:
         use_own_temporary_folder()
+        if warning := warning_about(unknown_variables(lifereview_settings.env.names)):
+            self.stderr.write(warning)
         self._wait_for_port()
-        _require_database()
+        if connection.vendor == "postgresql":
+            require_database()
+        disk = disk_problem()
+        if why := reason_to_only_play(disk):
+            self._only_play(why, end_with_parent)
+        if disk:
+            self.stderr.write(f"{disk}. Until then this host keeps no clips of its own.")
+        require_database()
+        tighten(settings.VAR_DIR, settings.TTSCACHE["files_dir"])
         call_command("migrate", verbosity=0)
-        call_command(CollectStatic(), interactive=False, verbosity=0)
+        _collect_static_files()
         # First in the queue, so that the cluster reports that it works before it is busy.
         async_task("ttscache.tasks.heartbeat", task_name="heartbeat", save=False)
         load_shipped_content()
@@ -80,31 +97,45 @@ class Command(BaseCommand):
         password = self._create_first_user()
         connections.close_all()
         self._tell(password)
-        folder = settings.BASE_DIR
-        gunicorn = [
-            "gunicorn",
-            "-c",
-            str(folder / "lifereview/gunicorn.conf.py"),
-            "lifereview.wsgi:application",
-        ]
-        cluster = [sys.executable, str(folder / "manage.py"), "qcluster"]
+        cluster = [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"]
         supervisor = Supervisor(
-            [
-                Child("The web server", [sys.executable, "-m", *gunicorn]),
-                Child("The task cluster", cluster, ClusterWatch(), niceness=CLUSTER_NICENESS),
-            ],
-            stopping_mark=settings.VAR_DIR / f"stopping-{os.getpid()}",
+            [_web_server(), Child("The task cluster", cluster, ClusterWatch(), niceness=CLUSTER_NICENESS)],
+            stopping_mark=_stopping_mark(),
             ends_with_parent=end_with_parent,
         )
         sys.exit(supervisor.run())
 
+    def _only_play(self, why: str, end_with_parent: bool) -> NoReturn:
+        """Serve what was made before, without a cluster and without a change, until the disk can be written.
+
+        Then it starts anew in this process.
+        """
+        self.stderr.write(f"{why}. Until then this site only plays what it has; nothing can be changed.")
+        connections.close_all()
+        os.environ["LIFEREVIEW_ONLY_PLAYS"] = "1"
+        self._tell("")
+        watch = DiskWatch(begins_writable=not disk_problem())
+        supervisor = Supervisor(
+            [_web_server()],
+            stopping_mark=_stopping_mark(),
+            ends_with_parent=end_with_parent,
+            until=watch,
+        )
+        status = supervisor.run()
+        if watch.has_changed and not supervisor.was_asked_to_stop:
+            del os.environ["LIFEREVIEW_ONLY_PLAYS"]
+            os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606 - this program again
+        sys.exit(status)
+
     def _wait_for_port(self) -> None:
         """Wait for the port: a process that was just killed may hold it for some seconds."""
         end = time.monotonic() + PORT_SECONDS
-        while (
-            (problem := _problem_with_port()) and problem.errno == errno.EADDRINUSE and time.monotonic() < end
-        ):
+        problem = problem_with_address()
+        while problem and problem.errno == errno.EADDRINUSE and time.monotonic() < end:
             time.sleep(0.2)
+            problem = problem_with_address()
+        if problem and settings.HOST.startswith("unix:"):
+            raise CommandError(f"HOST={settings.HOST} cannot be used: {problem.strerror}.")
         if problem:
             raise CommandError(
                 f"HOST={settings.HOST} PORT={settings.PORT} cannot be used: {problem.strerror}. "
@@ -125,10 +156,11 @@ class Command(BaseCommand):
         return "" if given["password"] else password
 
     def _tell(self, password: str) -> None:
-        host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
-        name = {"0.0.0.0": "localhost", "[::]": "localhost"}.get(host, host)  # noqa: S104 - compared, not bound
-        site = f"http://{name}:{settings.PORT}"
+        site, *elsewhere = site_addresses()
         self.stdout.write(f"Listeners: {site}/\nStaff:     {site}/admin/")
+        if elsewhere:
+            self.stdout.write("From another device in the same network (staff add admin/ to it):")
+            self.stdout.write("\n".join(f"           {each}/" for each in elsewhere))
         if password:
             user = settings.FIRST_STAFF_USER["username"]
             self.stdout.write(
@@ -138,25 +170,41 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def _require_database() -> None:
-    """Stop the start with one line if PostgreSQL cannot be reached or lets this user not in."""
-    if connection.vendor != "postgresql":
-        return
+def _web_server() -> Child:
+    settings_of_gunicorn = settings.BASE_DIR / "lifereview" / "gunicorn.conf.py"
+    gunicorn = ["gunicorn", "-c", str(settings_of_gunicorn), "lifereview.wsgi:application"]
+    return Child("The web server", [sys.executable, "-m", *gunicorn])
+
+
+def _stopping_mark() -> Path:
+    mark: Path = settings.VAR_DIR / f"stopping-{os.getpid()}"
+    return mark
+
+
+def _collect_static_files() -> None:
+    """Name and compress the static files; on a disk that cannot be written, those of the last start serve."""
     try:
-        connection.ensure_connection()
-    except Error as error:
-        reason = " ".join(str(error).split())[:300]  # libpq names host and user, never the password
-        raise CommandError(f"DATABASE_URL cannot be used: {reason}") from error
+        call_command(CollectStatic(), interactive=False, verbosity=0)
+    except OSError as error:
+        if not (settings.STATIC_ROOT / "staticfiles.json").exists():
+            raise CommandError(
+                f"{settings.STATIC_ROOT} cannot be written ({error.strerror}), so there would be no pages."
+            ) from error
 
 
-def _problem_with_port() -> OSError | None:
-    with socket.socket(socket.AF_INET6 if ":" in settings.HOST else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.HOST, settings.PORT))
-        except OSError as error:
-            return error
-    return None
+class DiskWatch:
+    """Notices that a disk that could not be written can be written again."""
+
+    def __init__(self, *, begins_writable: bool) -> None:
+        self.has_changed = False
+        self._begins_writable = begins_writable
+        self._next_look = time.monotonic() + DISK_SECONDS
+
+    def __call__(self) -> bool:
+        if not self._begins_writable and time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + DISK_SECONDS
+            self.has_changed = not disk_problem()
+        return self.has_changed
 
 
 class ClusterWatch:

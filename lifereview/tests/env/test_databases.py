@@ -16,7 +16,9 @@ URL = "postgres://ana:hush@db.example.org:5433/life?sslmode=require"
 
 
 def database(*, is_web_process: bool = False, **variables: str) -> dict[str, Any]:
-    found: dict[str, Any] = databases(Environment(variables), Path("/var"), is_web_process=is_web_process)
+    found: dict[str, Any] = databases(
+        Environment(variables), Path("/var"), is_web_process=is_web_process, only_plays=False
+    )
     return found["default"]  # type: ignore[no-any-return]
 
 

@@ -8,6 +8,7 @@ import { createReplyScreen } from "./replyscreen.js";
  * that somebody needs a person now.
  */
 const SLOW_MS = 6000;
+const MOST_CHARACTERS = 20000; // that the site replies to; it still looks in longer ones for a cry for help
 
 export function createConversation({ answers, replies, voices, here, move, offer, mayPlay }) {
   const screen = createReplyScreen();
@@ -73,9 +74,12 @@ export function createConversation({ answers, replies, voices, here, move, offer
 
   function lose() {
     isLost = true;
-    screen.show({ text: screen.withoutReply, audio: null, level: "none" }, !mayPlay());
+    screen.show({ text: screen.withoutReply, audio: null, level: isTooLong() ? "urgent" : "none" }, !mayPlay());
     offer();
   }
+
+  /** Perhaps not all of it was looked at, so whom to call is shown quietly. */
+  const isTooLong = () => answers.of(questionOf(here())).length > MOST_CHARACTERS;
 
   function clip() {
     if (shown) return voices.clipOfReply(questionOf(here()), shown);

@@ -4,10 +4,11 @@ import { createControls, NO_INTERNET } from "./controls.js";
 import { createConversation } from "./conversation.js";
 import { startDeeds } from "./deeds.js";
 import { all, one, say, write } from "./elements.js";
+import { goToChosenJourney, keepJourney } from "./journeychoice.js";
 import { createKeeping, showSoundAreas } from "./keeping.js";
 import * as places from "./places.js";
 import { createPlayer } from "./player.js";
-import { preferences, visit } from "./preferences.js";
+import { preferences, tab, visit } from "./preferences.js";
 import { createReplies } from "./replies.js";
 import { createSamples } from "./samples.js";
 import { createScreens } from "./screens.js";
@@ -80,7 +81,9 @@ function go(place, origin) {
   if (performance.now() - movedAt < TREMOR_MS) return;
   movedAt = performance.now();
   answers.keep();
+  keepJourney();
   visit.set("visitor", visitor);
+  visit.set("order", places.narrativesInOrder().join(" "));
   history.pushState({ place, visitor }, "");
   arrive(place, origin);
 }
@@ -153,6 +156,7 @@ function forget(message) {
   visitor = String(Math.random());
   here = "start";
   show("start");
+  tab.clearAll();
   visit.clearAll(); // last: not even that somebody is at the start
   history.replaceState({ place: "start", visitor }, "");
   write(one("cleared"), message);
@@ -161,7 +165,9 @@ function forget(message) {
 
 // --- the page is opened, or opened again -------------------------------------------------------------------
 function open() {
-  const place = visit.get("place", "start");
+  const earlier = visit.get("order").split(" ");
+  const place = places.nearest(visit.get("place", "start"), earlier);
+  if (visit.get("from")) visit.set("from", places.nearest(visit.get("from"), earlier));
   const wasUsed = place !== "start" && places.isPlace(place);
   const wasOpenedFromWelcome = places.isAside(place) && visit.get("from") === "welcome";
   if (wasUsed && !wasOpenedFromWelcome) {
@@ -198,5 +204,5 @@ one("waits").checked = preferences.get("waits") === "yes";
 one("waits").addEventListener("change", ({ target }) => preferences.set("waits", target.checked ? "yes" : "no"));
 history.scrollRestoration = "manual";
 showAnswerAreas(conversation.isOpen());
-open();
+if (!goToChosenJourney()) open();
 one("journey").dataset.ready = "";

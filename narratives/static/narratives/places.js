@@ -18,6 +18,15 @@ export const isNarrative = (place) => ids.includes(place);
 export const isReply = (place) => place.startsWith("reply-");
 export const isPlace = (place) => isAside(place) || order.includes(place) || ids.includes(ownerOf(place));
 export const firstNarrative = () => ids[0];
+export const narrativesInOrder = () => ids;
+
+/** The place itself; where its narrative has been taken out meanwhile, the next one of the earlier order. */
+export function nearest(place, earlier) {
+  if (isPlace(place) || place === "welcome") return place;
+  const owner = place.replace(/^(reply|safety)-/, "");
+  if (!earlier.includes(owner)) return "start";
+  return earlier.slice(earlier.indexOf(owner)).find((id) => ids.includes(id)) || "finish";
+}
 
 /** The question that this place is, or belongs to; null elsewhere. */
 export function questionOf(place) {

@@ -8,6 +8,7 @@ const JOURNEY = `${PREFIX}${document.querySelector("[data-journey]").dataset.jou
 
 export const preferences = memoryIn(() => window.localStorage, PREFIX);
 export const visit = memoryIn(() => window.sessionStorage, JOURNEY); // one story's answers are not another's
+export const tab = memoryIn(() => window.sessionStorage, PREFIX); // which story is taken in this tab
 
 function memoryIn(store, prefix) {
   const unstored = new Map();

@@ -7,6 +7,7 @@ import { visit } from "./preferences.js";
  * because a tab has room for a few megabytes only.
  */
 const NAME = "replies";
+const HEARD = "heard"; // content hashes of clips that anyone may hear
 const MOST_HEARD = 50;
 
 export function createReplies() {
@@ -46,6 +47,7 @@ export function createReplies() {
     const { audio } = reply;
     const isPersonal = Boolean(audio && audio.url.startsWith("data:"));
     kept[id] = isPersonal ? { ...reply, audio: { ...audio, url: "" } } : reply;
+    noteHeard(audio && audio.content_hash);
     visit.setAll(NAME, kept);
     visit.clear(`sound.${id}.`);
     if (isPersonal) visit.set(`sound.${id}.`, audio.url); // may not fit: its words are kept all the same
@@ -57,11 +59,14 @@ export function createReplies() {
     return { ...reply, audio: url ? { ...reply.audio, url } : null };
   }
 
-  const heard = () =>
-    Object.values(kept)
-      .map(({ audio }) => audio && audio.content_hash)
-      .filter(Boolean)
-      .slice(-MOST_HEARD);
+  const heard = () => visit.get(HEARD).split(" ").filter(Boolean);
+
+  /** Apart from the replies: the reply to an answer that was changed afterwards has been heard all the same. */
+  function noteHeard(hash) {
+    if (!hash) return;
+    const others = heard().filter((each) => each !== hash);
+    visit.set(HEARD, [...others, hash].slice(-MOST_HEARD).join(" "));
+  }
 
   function clear() {
     running.abort();

@@ -4,7 +4,10 @@ import { all, one } from "./elements.js";
 
 /** Each narrative of the journey with what was said to it; `answers` and `replies` may be empty. */
 export function collectStory(answers, replies) {
-  return all("narrative").map((narrative) => {
+  const earlier = answers.toEarlierQuestions().map(({ id, title, text, answer }) =>
+    ({ id, kind: "question", place: "An earlier question", title: title || "", text: text || "", answer, reply: null }),
+  );
+  const parts = all("narrative").map((narrative) => {
     const id = narrative.dataset.narrative;
     const isQuestion = narrative.dataset.kind === "question";
     const answer = isQuestion ? answers.of(id) : "";
@@ -18,6 +21,8 @@ export function collectStory(answers, replies) {
       reply: answer ? replies.of(id, answer) || null : null,
     };
   });
+  const end = parts.map(({ kind }) => kind).lastIndexOf("question") + 1;
+  return [...parts.slice(0, end), ...earlier, ...parts.slice(end)];
 }
 
 const questionsOf = (story) => story.filter(({ kind }) => kind === "question");

@@ -75,7 +75,7 @@ def make(narrative: Narrative) -> None:
 
 
 def row_of(client: Client, narrative: Narrative) -> str:
-    """What the journey's page says about the first voice of the text."""
+    """Return what the journey's page says about the first voice of the text."""
     page = unescape(text_of(client.get(admin_address(narrative.journey))))
     found = re.search(rf'id="sounds-{narrative.pk}"[^>]*>(.*?)</li>', page)
     assert found is not None

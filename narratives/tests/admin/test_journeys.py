@@ -11,6 +11,7 @@ from django_q.models import OrmQ
 from harness.admin_pages import (
     JOURNEYS,
     NARRATIVES,
+    YES,
     admin_address,
     badges,
     edit,
@@ -87,16 +88,54 @@ class TestDrafts:
         assert response.status_code == 200
         assert b"This field is required." in response.content
 
-    def test_a_saved_order_reaches_listeners_at_once(self, admin_client, journey):
+    def test_a_saved_order_reaches_listeners_when_it_is_published(self, admin_client, journey):
         form = journey_form(journey, **{"narratives-0-position": 1, "narratives-1-position": 0})
-        admin_client.post(admin_address(journey), form)
+        page = admin_client.post(admin_address(journey), form | {"_continue": "1"}, follow=True)
+        assert "Draft with changes" in badges(page)
+        assert "Not published yet: 1 text moves." in page.content.decode()
+        assert [title for title, _ in heard(admin_client)] == ["Intro", "Question", "Outro"]
+        admin_client.post(admin_address(journey, "publish_changes"), YES)
         assert [title for title, _ in heard(admin_client)] == ["Question", "Intro", "Outro"]
 
 
-def test_a_second_default_journey_is_refused_in_plain_words(admin_client, journey):
-    other = Journey.objects.create(slug="other", title="Other")
-    page = admin_client.post(admin_address(other), journey_form(other, is_default="on"))
-    assert "“Ours” is the default now" in page.content.decode()
+class TestDefaultJourney:
+    @pytest.fixture
+    def other(self, journey: Journey) -> Journey:
+        return Journey.objects.create(slug="other", title="Other", is_live=True)
+
+    def test_ticking_default_asks_whether_to_replace_the_present_one(self, admin_client, journey, other):
+        page = admin_client.post(admin_address(other), journey_form(other, is_default="on"))
+        assert "Make this the default instead?" in page.content.decode()
+        assert Journey.objects.get(is_default=True) == journey
+
+    def test_a_press_makes_another_journey_the_default(self, admin_client, admin_user, journey, other):
+        address = admin_address(other, "make_default")
+        assert address in admin_client.get(admin_address(other)).content.decode()
+        assert "Make this the default instead?" in admin_client.get(address).content.decode()
+        admin_client.post(address, YES)
+        assert Journey.objects.get(is_default=True) == other
+        assert [each.get_change_message() for each in admin_user.logentry_set.order_by("pk")] == [
+            "“Other” is the default now, instead of “Ours”.",
+            "“Other” is the default now, instead of “Ours”.",
+        ]
+
+    def test_the_default_journey_is_not_offered_as_a_new_default(self, admin_client, journey):
+        assert (
+            admin_address(journey, "make_default")
+            not in admin_client.get(admin_address(journey)).content.decode()
+        )
+
+    def test_staff_who_may_not_publish_cannot_change_the_default(self, client, journey, other):
+        editor = User.objects.create(username="editor", is_staff=True)
+        editor.user_permissions.set(
+            Permission.objects.filter(codename__in=["view_journey", "change_journey"])
+        )
+        client.force_login(editor)
+        address = admin_address(other, "make_default")
+        assert address not in client.get(admin_address(other)).content.decode()
+        assert client.post(address, YES).status_code == 403
+        client.post(admin_address(other), journey_form(other, is_default="on"))
+        assert Journey.objects.get(is_default=True) == journey
 
 
 class TestViewers:
@@ -175,12 +214,12 @@ class TestFewQueries:
     def test_lists_of_journeys_and_texts_take_few_queries(
         self, admin_client, django_assert_max_num_queries, address
     ):
-        with django_assert_max_num_queries(16):
+        with django_assert_max_num_queries(23):
             admin_client.get(address)
 
     def test_the_page_of_a_journey_with_many_texts_takes_few_queries(
         self, admin_client, django_assert_max_num_queries
     ):
-        with django_assert_max_num_queries(16):
+        with django_assert_max_num_queries(25):
             page = admin_client.get(admin_address(Journey.objects.get()))
         assert len(badges(page)) == 1 + 34

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from harness.staff_actions import make_groups, staff_client
-from narratives.models import OfferedReflection
+from narratives.models import BankReflection, OfferedReflection
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
@@ -71,3 +71,12 @@ def test_nobody_writes_or_deletes_here(offered: OfferedReflection) -> None:
     assert client.get(reverse("admin:narratives_offeredreflection_add")).status_code == 403
     delete = reverse("admin:narratives_offeredreflection_delete", args=[offered.pk])
     assert client.post(delete, {"post": "yes"}).status_code == 403
+
+
+def test_marking_what_the_bank_has_without_the_mark_says_where_else_to_set_it(
+    admin_client: Client, offered: OfferedReflection
+) -> None:
+    BankReflection.objects.create(text=TEXT, theme="work")
+    chosen = {"action": "mark_as_fit", "_selected_action": offered.pk}
+    page = admin_client.post(LIST, chosen, follow=True).content.decode()
+    assert "In the reflection bank, without this mark: 1 of these." in page

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from harness.admin_pages import YES, admin_address, edit, fail, heard, make_clips, said
 from narratives import publishing, tasks
-from narratives.editing.deleting import delete_narratives
+from narratives.editing.deleting import delete_journeys
 from narratives.models import Journey, Narrative, Publication
 from narratives.staff.action_items import action_items_of_texts
 from ttscache.models import WarmItem, WarmRun
@@ -95,19 +95,19 @@ class TestWaitingVersions:
         )
 
 
-class TestUndeletedWaitingText:
+class TestRestoredJourney:
     @pytest.fixture
-    def undone(self, admin_client: Client, waiting: Publication, heard_question: Narrative) -> str:
-        """The message that the page shows after a waiting text is deleted and restored."""
-        delete_narratives([heard_question])
-        undelete = reverse("admin:narratives_narrative_undelete")
-        return said(admin_client.post(undelete, {"pk": heard_question.pk}, follow=True))
+    def undone(self, admin_client: Client, waiting: Publication, heard_journey: Journey) -> str:
+        """The message that the page shows after a journey with a waiting version is deleted and restored."""
+        delete_journeys([heard_journey])
+        undelete = reverse("admin:narratives_journey_undelete")
+        return said(admin_client.post(undelete, {"pk": heard_journey.pk}, follow=True))
 
     @pytest.fixture(autouse=True)
     def _paid(self, paid_voice: None) -> None:
         """Each clip costs money."""
 
-    def test_an_undeleted_waiting_text_waits_again_and_pays_nothing_without_confirmation(
+    def test_a_restored_waiting_version_waits_again_and_pays_nothing_without_confirmation(
         self, heard_journey, undone
     ):
         tasks.warm_published()
@@ -115,7 +115,7 @@ class TestUndeletedWaitingText:
         assert "2 clips are missing: 46 characters, about $0.001. Press “Resume”" in undone
         assert not WarmItem.objects.filter(run__state__in=["queued", "running"], state="queued").exists()
 
-    def test_an_undeleted_waiting_text_continues_after_its_price_is_confirmed(
+    def test_a_restored_waiting_version_continues_after_its_price_is_confirmed(
         self, admin_client, heard_journey, undone
     ):
         assert re.search(r">\s*Resume\s*<", admin_client.get(admin_address(heard_journey)).content.decode())
@@ -124,18 +124,18 @@ class TestUndeletedWaitingText:
         admin_client.post(action_address(heard_journey, "make"), YES)
         assert WarmRun.objects.active().get().state == "queued"
 
-    def test_publishing_an_undeleted_text_before_its_audio_counts_as_confirmation(
+    def test_publishing_a_restored_version_before_its_audio_counts_as_confirmation(
         self, admin_client, heard_journey, undone
     ):
         admin_client.post(action_address(heard_journey, "anyway"), YES)
         assert WarmRun.objects.active().get().state == "queued"
 
-    def test_publishing_other_texts_includes_the_price_of_an_undeleted_one(
+    def test_publishing_other_texts_includes_the_price_of_a_restored_version(
         self, admin_client, heard_journey, undone
     ):
         edit(heard_journey.narratives.get(kind="intro"), "Hello.")
         publish = reverse("admin:narratives_journey_publish_changes", args=[heard_journey.pk])
         assert "4 clips are missing: 58 characters" in admin_client.get(publish).content.decode()
 
-    def test_needs_you_lists_an_undeleted_text_that_waits_for_confirmation(self, undone):
+    def test_needs_you_lists_a_restored_version_that_waits_for_confirmation(self, undone):
         assert "It is paused: press Resume" in next(action_items_of_texts()).says

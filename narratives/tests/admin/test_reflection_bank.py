@@ -76,6 +76,6 @@ class TestReflectionBank:
         texts = [GOOD.replace("good", word) for word in ("calm", "warm", "full", "long", "slow")]
         BankReflection.objects.bulk_create(BankReflection(text=text) for text in texts)
         publishing.sync_pins()
-        with django_assert_max_num_queries(14):
+        with django_assert_max_num_queries(16):
             page = admin_client.get(BANK).content.decode()
         assert page.count('class="narrative-sound"') == 10

@@ -11,7 +11,8 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from harness.admin_pages import JOURNEYS, NARRATIVES, admin_address, heard, journey_form
+from harness.admin_pages import JOURNEYS, NARRATIVES, YES, admin_address, badges, heard, journey_form
+from narratives import publishing
 from narratives.editing.deleting import delete_journeys, delete_narratives
 from narratives.models import Journey, Narrative
 from ttscache.models import Pin
@@ -95,15 +96,15 @@ class TestUndo:
     def test_opening_the_undo_address_restores_nothing(self, admin_client):
         assert admin_client.get(UNDELETE).status_code == 405
 
-    def test_staff_who_may_not_publish_cannot_restore_a_published_text(self, client, heard_question):
+    def test_staff_who_may_not_publish_can_restore_a_text_in_the_draft(self, client, heard_question):
         editor = User.objects.create_user("edda", is_staff=True)
         editor.user_permissions.set(
             Permission.objects.filter(codename__in=["view_narrative", "delete_narrative"])
         )
         client.force_login(editor)
         delete_narratives([heard_question])
-        assert client.post(UNDELETE, {"pk": heard_question.pk}).status_code == 403
-        assert Narrative.everything.get(pk=heard_question.pk).is_deleted
+        client.post(UNDELETE, {"pk": heard_question.pk})
+        assert not Narrative.everything.get(pk=heard_question.pk).is_deleted
 
     def test_undo_without_a_csrf_token_is_refused(self, admin_user, heard_question):
         strict = Client(enforce_csrf_checks=True)
@@ -175,10 +176,14 @@ def test_rows_moved_while_another_is_deleted_keep_their_order(admin_client, hear
 
 
 class TestDeleting:
-    def test_deleting_asks_first_and_releases_the_clips(self, admin_client, question):
+    def test_deleting_asks_first_and_publishing_it_releases_the_clips(self, admin_client, journey, question):
         content_hash = question.live.speech("nova").content_hash
-        assert b"Are you sure" in admin_client.get(admin_address(question, "delete")).content
+        asked = admin_client.get(admin_address(question, "delete")).content.decode()
+        assert "Are you sure" in asked
+        assert "Listeners keep it until you publish the journey." in asked
         admin_client.post(admin_address(question, "delete"), {"post": "yes"})
+        assert [title for title, _ in heard(admin_client)] == ["Intro", "Question", "Outro"]
+        admin_client.post(admin_address(journey, "publish_changes"), YES)
         assert [title for title, _ in heard(admin_client)] == ["Intro", "Outro"]
         assert [pin.reason for pin in Pin.objects.filter(content_hash=content_hash)] == [Pin.Reason.RECENT]
 
@@ -188,10 +193,17 @@ class TestDeleting:
         chosen = {"action": "delete_selected", "_selected_action": [row.pk for row in model.objects.all()]}
         admin_client.post(address, chosen | {"post": "yes"})
         assert not Narrative.objects.exists()
+        publishing.publish_journey(journey)
         assert not Pin.objects.exclude(reason=Pin.Reason.RECENT).exists()
 
     def test_a_text_can_be_deleted_on_the_page_of_its_journey(self, admin_client, journey):
-        admin_client.post(admin_address(journey), journey_form(journey, **{"narratives-1-DELETE": "on"}))
+        form = journey_form(journey, **{"narratives-1-DELETE": "on"})
+        page = admin_client.post(admin_address(journey), form | {"_continue": "1"}, follow=True)
+        assert "Draft with changes" in badges(page)
+        assert "Not published yet: 1 text is removed." in page.content.decode()
+        asked = admin_client.get(admin_address(journey, "publish_changes")).content.decode()
+        assert "Where did it begin?</del>" in asked
+        admin_client.post(admin_address(journey, "publish_changes"), YES)
         assert [title for title, _ in heard(admin_client)] == ["Intro", "Outro"]
         assert not Pin.objects.filter(reason=Pin.Reason.DRAFT).exists()
 

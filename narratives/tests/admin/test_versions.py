@@ -116,7 +116,7 @@ class TestVersions:
         for number in range(12):
             edit(heard_question, f"Where did it begin, {number}?")
             publishing.publish([heard_question], at_once=True)
-        with django_assert_max_num_queries(12):
+        with django_assert_max_num_queries(13):
             self.versions(admin_client, heard_journey)
 
 

@@ -54,7 +54,7 @@ class TestJourney:
             ("question", 1, "Where did it begin?"),
             ("outro", 2, "Thank you."),
         ]
-        assert not copy.narratives.published().exists()
+        assert not copy.publications.exists()
 
     def test_copying_a_journey_makes_no_clip(self, heard_journey):
         duplicate_journey(heard_journey)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -25,7 +24,6 @@ from narratives.editing.deleting import (
 from narratives.editing.lexicon_changes import said_with
 from narratives.listener.prefetch import what_follows
 from narratives.models import Journey, Narrative, Pronunciation, Publication
-from ttscache.conf import conf
 from ttscache.maintenance import cleanup
 from ttscache.models import Clip, Pin, WarmRun
 
@@ -70,9 +68,19 @@ def make_audio(publication: Publication) -> None:
 
 
 class TestDeletedTexts:
-    def test_listeners_lose_a_deleted_text_at_once(self, client, heard_question):
+    def test_listeners_lose_a_deleted_text_when_the_journey_is_published(
+        self, client, heard_journey, heard_question
+    ):
+        before = heard(client)
         delete_narratives([heard_question])
-        assert [text for text, _, _ in heard(client)] == ["Welcome.", "Thank you."]
+        assert heard(client) == before
+        publishing.publish_journey(heard_journey)
+        assert [(text, place) for text, place, _ in heard(client)] == [("Welcome.", 0), ("Thank you.", 1)]
+
+    def test_a_deletion_is_published_without_any_clip(self, heard_journey, heard_question):
+        delete_narratives([heard_question])
+        (publication,) = publishing.publish_journey(heard_journey)
+        assert (publication.state, WarmRun.objects.active().exists()) == ("live", False)
 
     def test_positions_have_no_gap_after_a_deletion(self, heard_journey, heard_question):
         delete_narratives([heard_question])
@@ -80,12 +88,15 @@ class TestDeletedTexts:
 
     def test_a_deleted_text_follows_no_other_in_predictions(self, heard_journey, heard_question):
         intro = heard_journey.narratives.get(kind="intro").live.speech("nova").content_hash
-        assert what_follows(intro)
         delete_narratives([heard_question])
+        assert what_follows(intro)
+        publishing.publish_journey(heard_journey)
         assert not what_follows(intro)
 
-    def test_a_deleted_text_is_not_made_ahead(self, heard_journey, heard_question):
+    def test_a_deleted_text_is_not_made_ahead_once_that_is_published(self, heard_journey, heard_question):
         delete_narratives([heard_question])
+        assert "Where did it begin?" in [each.speech.text for each in publishing.live_journeys_clips()]
+        publishing.publish_journey(heard_journey)
         assert "Where did it begin?" not in [each.speech.text for each in publishing.live_journeys_clips()]
 
     def test_a_deleted_text_is_in_no_export(self, heard_journey, heard_question):
@@ -102,8 +113,12 @@ class TestDeletedTexts:
         publishing.publish(heard_journey.narratives.all())
         delete_narratives([heard_question])
         Narrative.objects.filter(slug="outro").update(text="Good bye.")
-        (publication,) = publishing.publish(heard_journey.narratives.all())
-        assert set(publication.revisions.values_list("narrative__slug", flat=True)) == {"intro", "outro"}
+        (publication,) = publishing.publish_journey(heard_journey)
+        assert list(publication.entries.values_list("slug", flat=True)) == ["intro", "outro"]
+        assert {spec.speech.text for spec in publishing.publication_clips(publication)} == {
+            "Come in.",
+            "Good bye.",
+        }
 
     def test_the_lexicon_does_not_count_a_deleted_text(self, heard_question):
         delete_narratives([heard_question])
@@ -144,17 +159,28 @@ def test_names_are_unique_among_texts_that_are_not_deleted(heard_journey: Journe
 
 
 class TestRestoring:
-    def test_a_restored_text_reaches_listeners_with_its_audio(self, client, heard_question):
+    def test_a_restored_text_reaches_listeners_with_its_audio(self, client, heard_journey, heard_question):
         before = heard(client)
         delete_narratives([heard_question])
+        publishing.publish_journey(heard_journey)
         restore_narratives([heard_question])
+        assert len(heard(client)) == 2
+        (publication,) = publishing.publish_journey(heard_journey)
+        assert (publication.state, WarmRun.objects.active().exists()) == (
+            "live",
+            False,
+        )  # its clips are still there
         assert heard(client) == before
         nova = heard_question.live.speech("nova").content_hash
         assert set(Pin.objects.filter(content_hash=nova).values_list("reason", flat=True)) == {"live"}
 
-    def test_the_audio_of_a_deleted_text_is_kept_while_it_can_be_restored(self, heard_question):
+    def test_the_audio_of_a_text_is_kept_for_a_month_after_listeners_lost_it(
+        self, heard_journey, heard_question
+    ):
         nova = heard_question.live.speech("nova").content_hash
         delete_narratives([heard_question])
+        assert Pin.objects.get(content_hash=nova).reason == Pin.Reason.LIVE
+        publishing.publish_journey(heard_journey)
         until = Pin.objects.get(content_hash=nova).until
         assert until is not None
         assert abs(until - timezone.now() - timedelta(days=DAYS_KEPT)) < timedelta(minutes=5)
@@ -181,40 +207,29 @@ class TestRestoring:
         (back,) = restore_narratives([heard_question])
         assert (back.text, back.live_id) == ("Anything else?", heard_question.live_id)
 
-    def test_a_restored_text_waits_for_its_audio_again(self, heard_question):
+    def test_deleting_a_text_leaves_the_waiting_version_alone(self, client, heard_journey, heard_question):
         publication = publish_words(heard_question, "Anything else?")
         delete_narratives([heard_question])
-        assert not WarmRun.objects.active().exists()
-        restore_narratives([heard_question])
-        heard_question.refresh_from_db()
-        assert heard_question.journey.waiting == publication == heard_question.pending.publication
-
-    def test_restoring_a_text_keeps_other_texts_waiting(self, heard_journey, heard_question):
-        Narrative.objects.filter(kind="intro").update(text="Come in.")
-        publication = publish_words(heard_question, "Anything else?")
-        publishing.publish(heard_journey.narratives.all())
-        delete_narratives([heard_question])
-        assert {each.speech.text for each in publishing.publication_clips(heard_journey.waiting)} == {
-            "Come in."
-        }
-        restore_narratives([heard_question])
-        assert heard_journey.waiting.pk != publication.pk
-        assert len(publishing.publication_clips(heard_journey.waiting)) == 2 * len(conf().listener_voices)
-
-    def test_a_restored_text_published_over_meanwhile_is_a_draft(self, heard_journey, heard_question):
-        Narrative.objects.filter(slug__in=["intro", "question"]).update(text="Come in.")
-        (publication,) = publishing.publish(heard_journey.narratives.all())
-        delete_narratives([heard_question])
+        assert heard_journey.waiting == publication
         make_audio(publication)
         publishing.activate_ready_publications()
-        (back,) = restore_narratives([heard_question])
-        back.refresh_from_db()
-        assert back.live is not None
-        assert (back.live.text, back.pending, back.has_unpublished_changes) == (
-            "Where did it begin?",
-            None,
-            True,
-        )
+        assert "Anything else?" in [text for text, _, _ in heard(client)]
+
+    def test_publishing_a_deletion_replaces_the_waiting_version(self, client, heard_journey, heard_question):
+        publication = publish_words(heard_question, "Anything else?")
+        delete_narratives([heard_question])
+        publishing.publish_journey(heard_journey)
+        publication.refresh_from_db()
+        assert (publication.state, heard_journey.waiting) == (Publication.State.WITHDRAWN, None)
+        assert [text for text, _, _ in heard(client)] == ["Welcome.", "Thank you."]
+
+    def test_a_restored_journey_lets_its_version_wait_again(self, heard_journey, heard_question):
+        publication = publish_words(heard_question, "Anything else?")
+        delete_journeys([heard_journey])
+        assert not WarmRun.objects.active().exists()
+        restore_journeys([heard_journey])
+        heard_question.refresh_from_db()
+        assert heard_journey.waiting == publication == heard_question.pending.publication
 
     def test_a_restored_text_whose_name_is_taken_gets_a_number(self, heard_journey, heard_question):
         delete_narratives([heard_question])
@@ -250,15 +265,32 @@ class TestRestoring:
 
 class TestPermanentRemoval:
     @pytest.mark.parametrize(("days", "is_kept"), [(DAYS_KEPT - 1, True), (DAYS_KEPT + 1, False)])
-    @pytest.mark.parametrize("model", [Journey, Narrative])
-    def test_a_deleted_text_is_removed_for_good_after_a_month(
-        self, heard_journey: Journey, model: Any, days: int, is_kept: bool
-    ) -> None:
+    def test_a_deleted_journey_is_removed_for_good_after_a_month(self, heard_journey, days, is_kept):
         delete_journeys([heard_journey])
-        then = timezone.now() - timedelta(days=days)
-        model.everything.update(deleted_at=then)
+        Journey.everything.update(deleted_at=timezone.now() - timedelta(days=days))
         remove_for_good()
-        assert model.everything.exists() is is_kept
+        assert (Journey.everything.exists(), Narrative.everything.exists()) == (is_kept, is_kept)
+
+    @pytest.mark.parametrize(("days", "is_kept"), [(DAYS_KEPT - 1, True), (DAYS_KEPT + 1, False)])
+    def test_a_deleted_text_that_was_never_published_is_removed_after_a_month(
+        self, heard_journey, days, is_kept
+    ):
+        new = Narrative.objects.create(
+            journey=heard_journey, slug="new", title="New", text="New?", position=9
+        )
+        delete_narratives([new])
+        Narrative.everything.filter(pk=new.pk).update(deleted_at=timezone.now() - timedelta(days=days))
+        remove_for_good()
+        assert Narrative.everything.filter(pk=new.pk).exists() is is_kept
+
+    def test_a_deleted_text_that_listeners_still_have_is_never_removed(self, client, heard_question):
+        before = heard(client)
+        delete_narratives([heard_question])
+        Narrative.everything.filter(pk=heard_question.pk).update(
+            deleted_at=timezone.now() - timedelta(days=DAYS_KEPT + 1)
+        )
+        remove_for_good()
+        assert heard(client) == before
 
     def test_texts_that_are_not_deleted_are_never_removed_for_good(self, heard_journey):
         remove_for_good()

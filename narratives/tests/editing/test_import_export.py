@@ -11,6 +11,7 @@ from django.test import Client
 
 from harness.admin_pages import heard
 from harness.journey_files import A_ROW, a_file, rows_of
+from narratives import publishing
 from narratives.editing import import_export
 from narratives.models import Journey, Narrative, Pronunciation
 from ttscache.models import Clip, WarmRun
@@ -111,12 +112,10 @@ def test_an_import_writes_drafts_and_changes_nothing_for_listeners(heard_journey
     assert heard(Client()) == before
     assert (Clip.objects.count(), WarmRun.objects.count()) == (clips, 0)
     assert heard_journey.narratives.get(slug="question").text == "Where did it all begin?"
-    assert [each.slug for each in heard_journey.narratives.all()] == ["intro", "question", "outro", "new"]
+    assert [each.slug for each in heard_journey.narratives.all()] == ["outro", "new", "question", "intro"]
 
 
-def test_an_import_into_a_journey_that_is_off_takes_the_order_of_the_file(heard_journey: Journey) -> None:
-    Journey.objects.update(is_live=False)
-    heard_journey.refresh_from_db()
+def test_an_import_gives_the_draft_the_order_of_the_file(heard_journey: Journey) -> None:
     import_export.import_into_drafts(
         heard_journey, import_export.parse_file(a_file(list(reversed(rows_of(heard_journey)))))
     )
@@ -202,8 +201,19 @@ def test_an_import_with_a_wrong_position_is_refused() -> None:
     assert problems(sheet.encode()) == [(1, "position")]
 
 
-def test_an_import_cannot_change_the_kind_of_a_published_text(heard_journey: Journey) -> None:
+def test_an_imported_kind_reaches_listeners_when_it_is_published(heard_journey: Journey) -> None:
+    def kinds() -> list[str]:
+        return [each["kind"] for each in Client().get("/api/narratives").json()["narratives"]]
+
     rows = rows_of(heard_journey)
     rows[1]["kind"] = "outro"
-    told = import_export.compare(heard_journey, import_export.parse_file(a_file(rows)))
-    assert [(problem.row, problem.field) for problem in told.problems] == [(2, "kind")]
+    import_export.import_into_drafts(heard_journey, import_export.parse_file(a_file(rows)))
+    assert kinds() == ["intro", "question", "outro"]
+    publishing.publish_journey(heard_journey)
+    assert kinds() == ["intro", "outro", "outro"]
+
+
+def test_texts_that_an_import_leaves_out_keep_their_places(heard_journey: Journey) -> None:
+    rows = rows_of(heard_journey)[1:2]
+    import_export.import_into_drafts(heard_journey, import_export.parse_file(a_file(rows)))
+    assert [each.slug for each in heard_journey.narratives.all()] == ["intro", "question", "outro"]

@@ -372,7 +372,7 @@ def test_rows_with_problems_keep_the_number_they_have_in_a_sorted_sheet(
 ) -> None:
     content = sheet("b,question,2,B,Why\ufffd?", "a,question,1,A,Why?", "outro,outro,0,O,Bye.").encode()
     assert refusals(content) == [(1, "text")]
-    kinds = sheet("new,question,2,B,Why?", "question,outro,1,A,Why?").encode()
+    kinds = sheet("new,question,2,B,Why?", "question,answer,1,A,Why?").encode()
     told = import_export.compare(heard_journey, parse_file(kinds))
     assert [(problem.row, problem.field) for problem in told.problems] == [(2, "kind")]
 

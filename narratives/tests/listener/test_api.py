@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from harness.statements import recorded_statements
 from narratives import publishing
-from narratives.models import Journey, Narrative
+from narratives.models import Journey, Narrative, PublicationEntry
 from ttscache.models import Clip
 
 pytestmark = pytest.mark.django_db
@@ -87,5 +87,5 @@ def test_pre_cache_reads_the_texts_of_the_journey_once(heard_journey: Journey) -
         answer = Client().post("/api/pre-cache-narratives", content_type="application/json")
 
     assert answer.json()["total_count"] == 3
-    table = Narrative._meta.db_table
+    table = PublicationEntry._meta.db_table
     assert len([sql for sql in statements if f'FROM "{table}"' in sql]) == 1

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from narratives.help_lines import help_lines
 from narratives.models import Journey
 
 pytestmark = pytest.mark.django_db
@@ -68,3 +69,36 @@ def test_readyz_warns_where_nobody_can_be_called(client, settings):
     assert "help line: WARNING, No help number is shown" in client.get("/readyz").content.decode()
     settings.LOCAL_CONTACT = "The nurse"
     assert "help line" not in client.get("/readyz").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("setting", "dialled"),
+    [
+        ("116 123", "116123"),
+        ("Lifeline 13 11 14, text 0477 13 11 14", "131114"),
+        ("988 (call or text)", "988"),
+        ("Text 741741 or call 988", "988"),
+        ("call or text 988", "988"),
+        ("0800 58 58 58 or 116 123", "0800585858"),
+        ("24/7: 116 123", "116123"),
+        ("116 123 (24 h)", "116123"),
+        ("(020) 7946 0000 ext 12", "02079460000"),
+        ("+44 (0)20 7946 0000", "+442079460000"),
+        ("text 0477 13 11 14", ""),
+        ("1-800-273-TALK (8255)", ""),
+        ("Ring the bell of room 7", ""),
+    ],
+)
+def test_the_number_that_is_dialled_is_one_that_answers_calls(settings, setting, dialled):
+    settings.HELP_LINE_NUMBER = setting
+    assert help_lines().number_to_dial == dialled
+
+
+def test_a_number_that_cannot_be_dialled_is_shown_and_the_button_calls_the_emergency_number(
+    client, heard_journey, settings
+):
+    settings.HELP_LINE_NUMBER, settings.EMERGENCY_NUMBER = "1-800-273-TALK", "911"
+    html = client.get("/").content.decode()
+    assert "<strong>1-800-273-TALK</strong> (free, day and night)." in html
+    assert 'href="tel:"' not in html
+    assert "<span>Call now <small>911</small></span>" in html

@@ -15,7 +15,7 @@ from django.test import Client
 from harness.api_calls import request_statements
 from harness.openai_server import OpenAIServer
 from narratives.listener import reflection_sound, reflections
-from narratives.models import BankReflection, Journey, Narrative, OfferedReflection
+from narratives.models import BankReflection, Journey, Narrative, OfferedReflection, PublicationEntry
 from narratives.reflections import writing
 from narratives.tests.listener.conftest import Reflect
 from narratives.text.reflection_rules import problems
@@ -120,10 +120,29 @@ class TestTheAnswer:
         assert Clip.objects.get(content_hash=told["audio"]["content_hash"]).is_shareable
         assert OfferedReflection.objects.get().times_heard == 1
 
+    def test_a_journey_of_heavy_answers_without_a_key_never_hears_a_reflection_twice(
+        self, without_key: None, ask: Reflect
+    ) -> None:
+        themes = Narrative.objects.filter(journey__is_default=True, kind="question").values_list(
+            "theme", flat=True
+        )
+        heard: list[str] = []
+        texts: list[str] = []
+        for theme in (*themes, *themes):
+            told = ask("My uncle was abusive, and nobody spoke of it.", theme, heard=heard).json()
+            assert told["level"] == "heavy"
+            heard.append(told["audio"]["content_hash"])
+            texts.append(told["text"])
+        quiet = Narrative.objects.get(journey__is_default=True, slug="sorry_no_reflection").text
+        assert len(set(texts[:10]) - {quiet}) == 10
+        reflected = [text for text in texts if text != quiet]
+        assert len(set(reflected)) == len(reflected)
+        assert texts[-1] == quiet  # once all that fit were heard, the journey thanks and goes on
+
     def test_a_journey_without_its_system_clips_gets_the_shipped_words(
         self, without_key: None, ask: Reflect
     ) -> None:
-        Narrative.objects.filter(kind="system").update(live=None)
+        PublicationEntry.objects.filter(kind="system").delete()
         BankReflection.objects.all().delete()
 
         assert ask(URGENT).json()["text"].startswith("Thank you for saying that.")
@@ -244,6 +263,25 @@ class TestRefusals:
         assert told["level"] == "urgent"
         assert told["audio"]["content_hash"]
 
+    @pytest.mark.parametrize("length", [20_001, 70_000, 400_000])
+    @pytest.mark.parametrize("place", ["start", "middle of what is read", "end"])
+    def test_a_cry_for_help_in_an_answer_that_is_too_long_is_heard_all_the_same(
+        self, without_key: None, ask: Reflect, length: int, place: str
+    ) -> None:
+        before = {"start": 0, "end": length}.get(place, min(length, 200_000) // 2 - 2_000)
+        words = "We sang in the yard. " * (length // 21 + 1)
+        told = ask(f"{words[:before]} {URGENT} {words[before:]}").json()
+        assert (told["source"], told["level"]) == ("safety", "urgent")
+
+    def test_a_caller_of_many_overlong_answers_is_told_to_wait(
+        self, without_key: None, ask: Reflect, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from ttscache.api.throttling import ScopedThrottle
+
+        rates = ScopedThrottle.THROTTLE_RATES | {"reflection_address": "2/min"}
+        monkeypatch.setattr(ScopedThrottle, "THROTTLE_RATES", rates)
+        assert [ask("a" * 20_001).status_code for _ in range(3)] == [400, 400, 429]
+
     @pytest.mark.parametrize("narrative", [0, -1, 10**30])
     def test_an_unknown_narrative_is_404(self, without_key: None, ask: Reflect, narrative: int) -> None:
         response = ask(ANSWER, narrative=narrative)
@@ -298,7 +336,7 @@ class TestTrouble:
         def is_away(*_: object) -> None:
             raise OperationalError
 
-        monkeypatch.setattr(reflections, "_question_of_journey", is_away)
+        monkeypatch.setattr(reflections, "_entry_of_journey", is_away)
 
         told = ask(URGENT).json()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from narratives.content.loading import DEFAULT_CONTENT
+from narratives.content.loading import DEFAULT_CONTENT, HARD_ANSWERS
 from narratives.models import BankReflection
 from narratives.reflections.bank import choose_from_bank
 from narratives.reflections.prompt import is_safety_signal
@@ -40,8 +40,11 @@ SHIPPED = {
             is_cheerful=each.get("is_cheerful", False),
         ),
     )
-    for each in json.loads(DEFAULT_CONTENT.read_text(encoding="utf-8"))["reflections"]
+    for file in (DEFAULT_CONTENT, HARD_ANSWERS)
+    for each in json.loads(file.read_text(encoding="utf-8"))["reflections"]
 }
+# They came after the labels, so that they are said only once those that were found to fit have been heard.
+WITHOUT_LABELS = [identity for identity, _ in SHIPPED.values() if identity.startswith("h")]
 BANK = [reflection for _, reflection in SHIPPED.values()]
 
 
@@ -93,7 +96,9 @@ def test_no_misfit_is_ever_chosen_after_a_heavy_answer_whatever_was_heard_before
     heavy = [row for row in ANSWERS.values() if row["level"] == "heavy"]
     ids = [identity for identity, _ in SHIPPED.values()]
     likely = [identity for identity in ids if SHIPPED_AFTER_HEAVY[identity] != "never"]
-    heard_before = [frozenset(some) for size in range(len(likely) + 1) for some in combinations(likely, size)]
+    labelled = [identity for identity in likely if identity not in WITHOUT_LABELS]
+    some_heard = (some for size in range(len(labelled) + 1) for some in combinations(labelled, size))
+    heard_before = [frozenset((*some, *more)) for some in some_heard for more in ((), WITHOUT_LABELS)]
     chosen = {
         (row["answer_id"], identity)
         for row in heavy
@@ -125,6 +130,18 @@ def test_first_choices_seldom_misfit(level: str, taken_for: str, most_misfits: i
     print(f"{level} taken for {taken_for}: {dict(labels)}, misfits {misfits}")
     assert labels["fits"]
     assert len(misfits) <= most_misfits
+
+
+def test_reflections_found_to_fit_are_said_before_those_without_labels() -> None:
+    for row in ANSWERS.values():
+        assert not set(WITHOUT_LABELS) & set(choices(row, "heavy"))
+        if row["level"] == "none":
+            after_all_others = frozenset(identity for identity, _ in SHIPPED.values()) - {*WITHOUT_LABELS}
+            assert not set(WITHOUT_LABELS) & set(choices(row, "none", after_all_others))
+
+
+def test_each_shipped_reflection_keeps_the_rules() -> None:
+    assert {text: found for text in SHIPPED if (found := problems(text))} == {}
 
 
 def test_nothing_cheerful_is_said_without_evidence_in_the_answer() -> None:

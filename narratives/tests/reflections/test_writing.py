@@ -23,6 +23,10 @@ pytestmark = pytest.mark.django_db
 ANSWER = "We lived above the bakery and I woke to the smell of bread."
 OWN = "It sounds as though those nights had a wide quiet in them. Thank you for telling it."
 OTHER = "It seems that a long road was good company. It has its own place in the story."
+THEMES = (
+    *("early_places", "early_people", "growing_up", "turning_points", "work"),
+    *("love", "hardship", "pride", "wisdom", "meaning"),
+)
 HEAVY = "I was raped as a girl and I told nobody."
 HARD = "It sounds as though you kept going alone for a long time. Thank you for trusting this place with it."
 
@@ -239,6 +243,32 @@ class TestTheOffer:
         ask(asked, model, HEAVY)
         assert of_bank.text not in {*model.offers[0], *model.offers[1]}
 
+    @pytest.mark.parametrize(("mark", "is_offered"), [("always", True), ("theme", False), ("never", False)])
+    def test_a_mark_taken_off_in_the_bank_is_off_for_the_same_words_in_the_offer(
+        self, asked: AskedQuestion, mark: str, is_offered: bool
+    ) -> None:
+        of_bank = BankReflection.objects.filter(theme="hardship", after_heavy="always").first()
+        assert of_bank is not None
+        OfferedReflection.objects.create(theme="work", text=of_bank.text, times_heard=9, fits_heavy=True)
+        BankReflection.objects.filter(pk=of_bank.pk).update(after_heavy=mark)
+        model = ScriptedModel(OWN)
+        ask(asked, model, HEAVY)
+        assert (of_bank.text in model.offers[0]) == is_offered
+
+    def test_the_model_is_offered_the_reflections_in_another_order_each_time(
+        self, asked: AskedQuestion
+    ) -> None:
+        for number in range(20):
+            text = f"It sounds as though it was {'so ' * number}good. Thank you."
+            OfferedReflection.objects.create(theme="work", text=text, times_heard=number)
+        model = ScriptedModel(OWN, OWN, OWN)
+        for _ in range(3):
+            ask(asked, model)
+        first, second, third = model.offers
+        assert sorted(first) == sorted(second) == sorted(third)
+        assert len(first) == 20
+        assert first != second or second != third  # equal by chance once in 20! ** 2 times
+
     def test_a_reflection_that_staff_have_taken_out_is_not_offered_even_if_the_bank_has_it(
         self, asked: AskedQuestion
     ) -> None:
@@ -266,10 +296,36 @@ class TestTheBank:
         assert len(set(said[:3])) == 3
         assert said[3:] == ["", ""]  # the clip sorry_no_reflection thanks for the answer
 
-    def test_once_all_that_fit_a_heavy_answer_were_heard_one_comes_again(self, asked: AskedQuestion) -> None:
-        fitting = BankReflection.objects.exclude(after_heavy="never").values_list("text", flat=True)
-        again = ask(heard(asked, *fitting), None, HEAVY)
-        assert again.text in fitting
+    @pytest.mark.parametrize("grave", [HEAVY, "My wife died and I miss her so."])
+    def test_ten_grave_answers_in_one_journey_get_ten_different_reflections_that_fit(
+        self, asked: AskedQuestion, grave: str
+    ) -> None:
+        said: list[str] = []
+        for theme in THEMES:
+            said.append(ask(heard(replace(asked, theme=theme), *said), None, grave).text)
+        assert len(set(said)) == 10
+        used = BankReflection.objects.filter(text__in=said)
+        assert used.count() == 10
+        if grave == HEAVY:
+            assert not used.filter(after_heavy="never").exists()
+
+    def test_ten_grave_answers_to_one_question_get_ten_different_reflections(
+        self, asked: AskedQuestion
+    ) -> None:
+        said: list[str] = []
+        for _ in range(10):
+            said.append(ask(heard(asked, *said), None, HEAVY).text)
+        assert "" not in said
+        assert len(set(said)) == 10
+
+    @pytest.mark.parametrize(
+        "answer", [ANSWER, "Yes.", "I would rather not.", "We danced and it was fun.", HEAVY]
+    )
+    def test_once_all_that_fit_were_heard_nothing_is_said_again(
+        self, asked: AskedQuestion, answer: str
+    ) -> None:
+        everything = BankReflection.objects.values_list("text", flat=True)
+        assert ask(heard(asked, *everything), None, answer).text == ""
 
     def test_a_journey_in_another_language_gets_no_english_words(self, asked: AskedQuestion) -> None:
         assert ask(replace(asked, language="de"), None).text == ""

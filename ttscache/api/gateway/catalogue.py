@@ -42,7 +42,7 @@ class ListedModel:
 class CatalogueView(OpenGatewayView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        check_report_rate("catalogue", request, self)
+        check_report_rate("catalogue", "Too many lists were requested. Please wait a minute.", request, self)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         answer = super().finalize_response(request, response, *args, **kwargs)

@@ -9,12 +9,13 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ttscache.api.authentication import IsTrusted
+from ttscache.api.authentication import MaySpend
 from ttscache.api.gateway.base import GatewayView
 from ttscache.api.gateway.calls import OWN_MODEL, checked_call
 from ttscache.api.gateway.errors import ModelNotFound, RefusedCall
 from ttscache.api.gateway.schema import PrefetchCallSerializer, PrefetchSerializer
 from ttscache.api.gateway.speech import spend_of_token
+from ttscache.api.spending import note_spending
 from ttscache.api.throttling import check_generation_rate
 from ttscache.api.validation import json_object
 from ttscache.delivery.http import NEVER
@@ -30,7 +31,7 @@ MOST_ITEMS = 500
 
 
 class PrefetchView(GatewayView):
-    permission_classes = (IsTrusted,)
+    permission_classes = (MaySpend,)
 
     @extend_schema(
         operation_id="v1_audio_prefetch",
@@ -50,6 +51,7 @@ class PrefetchView(GatewayView):
         if planned.missing and not is_dry:
             check_generation_rate(request, self)
             spend_of_token(request, planned.cost_usd)
+            note_spending(request, planned.characters, planned.cost_usd)
             run = start_run(
                 f"prefetch:{fingerprint_of(sorted(clip.content_hash for clip in planned.clips))[:32]}",
                 specs,

@@ -11,13 +11,14 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from ttscache.accounting.prices import list_price_usd
-from ttscache.api.authentication import IsTrustedUnlessOpen
+from ttscache.api.authentication import MaySpendUnlessOpen
 from ttscache.api.gateway.base import GatewayView
 from ttscache.api.gateway.calls import OWN_MODEL, SpeechCall, checked_call
 from ttscache.api.gateway.errors import ModelNotFound, RefusedCall
 from ttscache.api.gateway.events import as_events
 from ttscache.api.gateway.schema import SpeechCallSerializer
-from ttscache.api.throttling import check_generation_rate
+from ttscache.api.spending import begin_generation
+from ttscache.api.throttling import refuse_if_used_up
 from ttscache.api.validation import json_object
 from ttscache.cache import GenerationJob
 from ttscache.delivery import http
@@ -39,7 +40,7 @@ class _Unavailable(Exception):
 
 
 class SpeechView(GatewayView):
-    permission_classes = (IsTrustedUnlessOpen,)
+    permission_classes = (MaySpendUnlessOpen,)
 
     @extend_schema(
         operation_id="v1_audio_speech",
@@ -94,6 +95,7 @@ class SpeechView(GatewayView):
                 return respond_with_hit(meter, derived, http.PRIVATE)
             if not can_be_made and not last_resort:
                 raise _Unavailable
+            refuse_if_used_up(request, self)
             return self._make(request, meter, speech, voice, is_on_record, last_resort=last_resort)
 
     def _make(
@@ -123,7 +125,7 @@ class SpeechView(GatewayView):
 
     def _count(self, request: Request, speech: SpeechRequest) -> None:
         """Count one new clip against the caller's rate and budget. Raises Throttled or BudgetExhausted."""
-        check_generation_rate(request, self)
+        begin_generation(request, self, speech)
         spend_of_token(request, list_price_usd(speech.model, len(speech.text)))
 
 

@@ -10,11 +10,19 @@ from django.test import Client
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("voice")]
 
 
-def test_health_makes_no_query(django_assert_num_queries: Any) -> None:
+def test_health_names_version_and_commit_and_makes_no_query(
+    django_assert_num_queries: Any, settings: Any
+) -> None:
+    settings.COMMIT = "2d70561"
     with django_assert_num_queries(0):
         response = Client().get("/api/health")
 
-    assert response.json() == {"status": "healthy", "service": "life-review"}
+    assert response.json() == {
+        "status": "healthy",
+        "service": "life-review",
+        "version": settings.VERSION,
+        "commit": settings.COMMIT,
+    }
 
 
 def test_readyz_has_a_line_for_each_part(settings: Any) -> None:

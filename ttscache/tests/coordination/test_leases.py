@@ -136,6 +136,61 @@ def test_a_restart_releases_only_the_leases_of_dead_processes_of_this_host() -> 
     assert set(Lease.objects.values_list("name", flat=True)) == {"alive", "away"}
 
 
+def of_another_host(name: str) -> None:
+    Lease.objects.filter(name=name).update(owner="other~12345678:1:s1:abc")
+
+
+def set_clock_back() -> None:
+    """Leave the rows as a clock that was set back by an hour leaves them."""
+    for lease in Lease.objects.all():
+        Lease.objects.filter(pk=lease.pk).update(until=Now() + timedelta(hours=1))
+
+
+def test_the_lease_of_a_dead_process_of_this_host_is_free_at_once() -> None:
+    Lease.objects.create(
+        name="clip", owner=f"{this_host()}:4194305:s1:b", until=Now() + timedelta(seconds=60)
+    )
+    waiting = Leases(30)
+
+    assert waiting.holder("clip") is None
+    assert waiting.acquire("clip")
+
+
+def test_a_lease_that_nobody_renews_ends_although_the_clock_was_set_back() -> None:
+    lost = Leases(0.4)
+    assert lost.acquire("clip")
+    lost.close()
+    of_another_host("clip")
+    set_clock_back()
+    waiting = Leases(0.4)
+
+    assert waiting.acquire("clip") is None
+    assert waiting.holder("clip")
+    wait_until(lambda: waiting.holder("clip") is None, "the end of the lease", seconds=5)
+    assert waiting.acquire("clip")
+
+
+def test_a_lease_that_is_renewed_stays_although_the_clock_was_set_back() -> None:
+    holding = Leases(0.4)
+    held = holding.acquire("clip")
+    assert held
+    set_clock_back()
+    waiting = Leases(0.4)
+    for _ in range(10):
+        threading.Event().wait(0.1)
+        assert waiting.acquire("clip") is None
+    assert holding.is_held(held)
+
+
+def test_an_error_in_a_lease_outlives_the_process_that_left_it() -> None:
+    left = f"{this_host()}:4194305:s1:b"
+    Lease.objects.create(name="clip", owner=left, until=Now() + timedelta(hours=1), error="text_refused")
+    found = Leases(0.1).acquire_or_look("clip")
+
+    assert isinstance(found, Lease)
+    assert found.error == "text_refused"
+
+
 class SlowToRenew(ttscache.coordination.leases.Leases):
     """Leases whose renewals start and then wait until the test lets them continue."""
 

@@ -135,7 +135,7 @@ def test_imported_clips_have_every_fact_that_was_exported(file: Path, target: An
     assert {clip.stored_in for clip in again} == {speech_cache().tiers.permanent.name}
 
 
-def test_what_staff_accepted_stays_accepted_after_an_import(file: Path) -> None:
+def test_a_recording_that_staff_accepted_stays_accepted_after_an_import(file: Path) -> None:
     accepted, plain = keep("Accepted."), keep("Plain.")
     Clip.objects.filter(pk=accepted.pk).update(accepted_checksum=accepted.checksum)
     export(file)

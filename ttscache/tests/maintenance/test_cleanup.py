@@ -5,6 +5,7 @@ from importlib import import_module
 
 import pytest
 from django.apps import apps
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import Failure, Schedule, Success, Task
@@ -34,6 +35,15 @@ def test_the_cleanup_is_scheduled_daily() -> None:
     schedule = Schedule.objects.get(name="tidying")
     assert schedule.schedule_type == Schedule.DAILY
     assert import_string(schedule.func) is tasks.clean_up
+
+
+def test_the_cleanup_removes_sessions_that_have_expired() -> None:
+    now = timezone.now()
+    for key, ends in (("expired", now - timedelta(seconds=5)), ("current", now + timedelta(days=1))):
+        Session.objects.create(session_key=key, session_data="", expire_date=ends)
+    tasks.clean_up()
+
+    assert list(Session.objects.values_list("session_key", flat=True)) == ["current"]
 
 
 def test_the_cleanup_merges_old_hours_into_days() -> None:

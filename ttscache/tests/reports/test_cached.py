@@ -134,14 +134,6 @@ def test_cached_reports_are_plain_data(find_slowly: Callable[[float], Any]) -> N
     assert (stored["found"], stored["good_for"]) == ("known", 80.0)
 
 
-def test_a_cached_pickle_of_a_lost_class_is_computed_anew(find_slowly: Callable[[float], Any]) -> None:
-    find_slowly(1000)
-    make_unreadable()
-    with pytest.raises(ModuleNotFoundError):
-        cache.get(KEY)
-    assert remembered("sum", lambda: "found").found == "found"
-
-
 @pytest.mark.parametrize("stored", ["no JSON", "[]", "{}", '{"found": 1, "as_of": 1, "good_for": ""}', 7])
 def test_a_cached_report_of_another_shape_is_computed_anew(stored: object) -> None:
     cache.set(KEY, stored)

@@ -17,28 +17,35 @@ MakeVisit = Callable[..., Visit]
 
 
 @pytest.fixture(scope="module")
+def provider() -> Iterator[OpenAIServer]:
+    """The voice of the site and the model that writes its reflections."""
+    with OpenAIServer() as provider:
+        yield provider
+
+
+@pytest.fixture(scope="module")
 def site(
+    provider: OpenAIServer,
     tmp_path_factory: pytest.TempPathFactory,
-    site_database: Callable[[], dict[str, str]],
     with_static_files: Callable[[Path], None],
+    with_tables: Callable[[Path], None],
 ) -> Iterator[Site]:
     """A site with the shipped journey, whose clips are made on request, and with a help line."""
     var_dir = tmp_path_factory.mktemp("listener") / "var"
     with_static_files(var_dir)
+    with_tables(var_dir)
     helpers = {
         "HELP_LINE_NAME": "Samaritans",
         "HELP_LINE_NUMBER": "116 123",
         "EMERGENCY_NUMBER": "999",
         "LOCAL_CONTACT": "The nurse: press the red button.",
     }
-    with OpenAIServer() as voice:
-        env = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": voice.base_url, **helpers, **site_database()}
-        site = WebServer(var_dir, env)
-        for command in ("migrate", "load_default_content"):
-            site.manage(command, check=True)
-        site.is_prepared = True
-        with site:
-            yield site
+    key = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": provider.base_url}
+    site = WebServer(var_dir, {**key, **helpers})
+    site.manage("load_default_content", check=True)
+    site.is_prepared = True
+    with site:
+        yield site
 
 
 @pytest.fixture(scope="module")

@@ -104,7 +104,7 @@ def test_a_second_story_has_its_own_words_and_answers(visit: Visit, second_story
     expect(visit.box).to_have_value("")
     visit.answer("It had a blue door.")
     expect(page.locator("[data-reply-words]")).not_to_be_empty()
-    page.goto(first_address)
+    page.goto(f"{first_address}?journey=life-review-default")
     visit.wait_until_open().press("Carry on at question 1")
     expect(visit.box).to_have_value(CANARY)
     visit.press("I need a break or help")
@@ -171,7 +171,12 @@ def test_an_answer_is_sent_again_only_when_it_has_changed(reading: Visit) -> Non
     reading.press("Back to my answer")
     reading.answer(f"{CANARY} It smelled of bread.")
     wait_until(lambda: bool(words_of(reading.page)), "another reply")
-    assert len(reading.asked_for("/api/reflections")) == 2
+    first, second = (sent_json(request) for request in reading.asked_for("/api/reflections"))
+    assert len(second["heard"]) == len(first["heard"]) + 1
+    reading.press("Back to my answer")
+    reading.answer(f"{CANARY} It smelled of bread, and of rain.")
+    wait_until(lambda: len(reading.asked_for("/api/reflections")) == 3, "a third question")
+    assert len(sent_json(reading.asked_for("/api/reflections")[2])["heard"]) == 2  # also what was replaced
 
 
 def test_ctrl_and_enter_in_the_box_do_what_the_large_button_does(reading: Visit) -> None:
@@ -319,6 +324,24 @@ def test_a_heavy_answer_shows_no_help_line_where_the_care_team_has_switched_it_o
     expect(help_line).to_be_hidden()
 
 
+@pytest.mark.parametrize("length", [21_000, 90_000])
+def test_a_cry_for_help_in_a_very_long_answer_opens_the_safety_screen(reading: Visit, length: int) -> None:
+    words = "We sang in the yard and had bread. " * (length // 35)
+    reading.answer(f"{words}{URGENT_ANSWER} {words[:5_000]}")
+    expect(reading.title).to_have_text(SAFETY)
+
+
+def test_a_very_long_answer_that_gets_no_reply_shows_quietly_whom_to_call_and_goes_on(reading: Visit) -> None:
+    words = "We sang in the yard and had bread. " * 700
+    reading.is_network_broken = True  # the browser notes that it was refused
+    reading.answer(words)
+    expect(reading.page.locator("[data-reply-words]")).to_have_text(SORRY)
+    expect(reading.page.locator("[data-reply-help]")).to_contain_text("Call Samaritans: 116 123")
+    reading.press("Continue")
+    expect(reading.title).to_have_text("The People Around You")
+    assert boxes_on(reading) == [words]
+
+
 def test_rest_for_now_comes_back_to_the_safety_screen(reading: Visit) -> None:
     reading.answer(URGENT_ANSWER)
     reading.press("Rest for now")
@@ -350,6 +373,97 @@ def test_finish_and_clear_leaves_nothing_in_the_browser_or_on_the_page(reading: 
     assert boxes_on(reading) == []
     assert CANARY not in reading.page.content()
     assert not any("zanzibar" in kept for kept in reading.stored())
+
+
+EVERYTHING_STORED = """
+  async () => {
+    const kept = [localStorage, sessionStorage].map((store) => JSON.stringify({ ...store }));
+    for (const { name } of await indexedDB.databases()) kept.push(`database ${name}`);
+    for (const name of await caches.keys()) {
+      for (const { url } of await (await caches.open(name)).keys()) kept.push(`cache ${name} ${url}`);
+    }
+    kept.push(JSON.stringify(history.state), document.cookie, window.name, location.href, document.title);
+    kept.push(...performance.getEntries().map(({ name }) => name));
+    if (navigator.storage.getDirectory) {
+      for await (const name of (await navigator.storage.getDirectory()).keys()) kept.push(`file ${name}`);
+    }
+    return kept;
+  }
+"""
+
+
+@pytest.mark.parametrize("way", ["Finish and clear this device", "I am someone else"])
+def test_no_store_of_the_browser_and_no_step_of_its_history_holds_a_word_after_clearing(
+    visit: Visit, way: str
+) -> None:
+    """Local and session storage, IndexedDB, Cache Storage, private files, history, cookies and addresses."""
+    page = visit.page
+    quoting = "It sounds as though the zanzibar bakery was home. Thank you for telling it."
+    audio = {"url": "data:audio/mpeg;base64,AAAA", "content_hash": None, "ready": True, "duration_ms": 9}
+    personal = reply({**audio, "bytes": 3, "content_type": "audio/mpeg"}, text=quoting, source="model")
+    page.route(REPLIES, lambda route: route.fulfill(json=personal))
+    visit.begin_to_read().press("Continue")
+    visit.answer(CANARY)
+    expect(page.locator("[data-reply-words]")).to_have_text(quoting)
+    assert any("zanzibar" in kept for kept in page.evaluate(EVERYTHING_STORED))
+    visit.press("Continue")
+    visit.box.fill("And zanzibar was the word for it.")
+    if way == "I am someone else":
+        page.reload()
+        visit.wait_until_open().press(way)
+    else:
+        visit.press("I need a break or help")
+        visit.press(way)
+        visit.press("Yes, clear everything")
+    expect(visit.title).to_have_text("Your life story, at your own pace")
+
+    assert visit.stored() == []
+    for _ in range(page.evaluate("history.length") - 1):  # the first step is the empty page of a new tab
+        assert [kept for kept in page.evaluate(EVERYTHING_STORED) if "zanzibar" in kept] == []
+        assert "zanzibar" not in page.content()
+        assert boxes_on(visit) == []
+        assert set(page.evaluate("Object.keys(history.state)")) == {"place", "visitor"}
+        page.go_back()
+        page.wait_for_timeout(100)
+
+
+def test_somebody_else_begins_only_once_everything_is_cleared(make_visit: MakeVisit) -> None:
+    """Also without a network, and also what the last person had chosen."""
+    visit = make_visit()
+    visit.begin()
+    visit.button("A++, very large text").click()
+    visit.page.get_by_label("Speed").select_option("Slower")
+    visit.press("Continue")
+    visit.answer(CANARY)
+    expect(visit.page.locator("[data-reply-words]")).not_to_be_empty()
+    words = words_of(visit.page)
+    visit.page.reload()
+    visit.wait_until_open()
+    visit.page.context.set_offline(True)
+    visit.is_network_broken = True
+    visit.page.evaluate(
+        """() => {
+          window.atTheStart = [];
+          const start = document.querySelector('[data-screen="start"]');
+          new MutationObserver(() => start.hidden || atTheStart.push(document.body.innerHTML)).observe(
+            start, { attributes: true, attributeFilter: ["hidden"] });
+        }"""
+    )
+    visit.press("I am someone else")
+    expect(visit.page.get_by_text("Everything that was written here is cleared.")).to_be_visible()
+    (seen,) = visit.page.evaluate("atTheStart")  # as soon as the start shows, nothing else is left
+    assert words not in seen
+    assert visit.stored() == []
+    assert boxes_on(visit) == []
+    assert visit.page.evaluate("seen.kept") == 0  # no sound either
+    assert visit.page.evaluate("document.documentElement.dataset.size") == "1"
+    visit.page.context.set_offline(False)
+    visit.press("Begin")
+    visit.press("I agree, continue")
+    expect(visit.page.get_by_label("How fast")).to_have_value("1")
+    visit.press("I can hear it")
+    visit.press("Continue")
+    expect(visit.box).to_have_value("")
 
 
 def test_clearing_the_device_needs_no_network_and_clears_other_tabs(make_visit: MakeVisit) -> None:
@@ -406,6 +520,33 @@ def test_the_keepsake_is_one_file_that_reads_aloud_without_a_network(
     wait_until(lambda: page.evaluate("document.querySelector('audio').currentTime") > 0.2, "sound")
     assert asked == [file.as_uri()]
     context.close()
+
+
+@pytest.mark.parametrize("road", ["the end", "help", "clearing"])
+def test_before_anything_is_saved_the_page_says_that_clearing_cannot_remove_a_file(
+    make_visit: MakeVisit, road: str
+) -> None:
+    visit = make_visit(390, 664)
+    visit.begin_to_read().press("Continue")
+    visit.box.fill(CANARY)
+    if road == "the end":
+        visit.jump("finish")
+        visit.press("Print or save my story")
+    else:
+        visit.press("I need a break or help")
+        visit.press("Print or save my story" if road == "help" else "Finish and clear this device")
+        if road == "clearing":
+            visit.press("Print or save my story first")
+    warning = visit.page.locator("p.warning:visible")
+    expect(warning).to_contain_text("Is this device shared with others?")
+    expect(warning).to_contain_text("“Finish and clear” cannot remove a file that you save here.")
+    expect(warning).to_be_in_viewport(ratio=1)
+    above = warning.bounding_box()
+    assert above is not None
+    for name in ("Save as text", "Save as a page that reads aloud"):
+        below = visit.button(name).bounding_box()
+        assert below is not None
+        assert above["y"] + above["height"] <= below["y"]
 
 
 def test_a_listener_who_reads_without_sound_saves_a_page_without_sound(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -167,6 +168,20 @@ def test_a_break_help_another_voice_a_new_start_and_the_end_are_reachable_from_e
     assert len(boxes) == 1  # the same place on all of them
 
 
+@pytest.mark.parametrize(("width", "height"), PHONES)
+def test_not_now_is_as_much_in_sight_as_to_agree(make_visit: MakeVisit, width: int, height: int) -> None:
+    visit = make_visit(width, height)
+    visit.open().press("Begin")
+    for name in ("I agree, continue", "Not now"):
+        expect(visit.button(name)).to_be_in_viewport(ratio=1)
+
+
+def test_whom_to_call_stands_once_on_each_screen_and_on_every_one(visit: Visit) -> None:
+    for name in visit.screens():
+        lines = visit.page.get_by_text("Call Samaritans:").locator("visible=true")
+        expect(lines, name).to_have_count(2 if name == "reply" else 1)  # there, quietly, beside the reply too
+
+
 def test_from_help_one_comes_back_to_the_words_one_was_writing(visit: Visit) -> None:
     visit.begin_to_read().press("Continue")
     visit.box.fill("We lived above the bakery.")
@@ -250,10 +265,18 @@ def test_on_a_slow_connection_sound_begins_before_all_of_it_is_there(
     finished: list[str] = []
     visit.page.on("requestfinished", lambda request: finished.append(request.url))
     if streams:
+        pressed = time.monotonic()
         visit.press("I can hear it")
-        wait_until(lambda: visit.seconds_played() > 0.5, "sound", seconds=6)
+        wait_until(lambda: visit.seconds_played() > 0, "sound", seconds=6)
+        sounded = time.monotonic() - pressed
+        wait_until(lambda: visit.seconds_played() > 0.5, "sound that goes on", seconds=6)
         assert not [address for address in finished if "/api/audio/" in address]
         expect(visit.page.locator(".sentence.current")).to_have_count(1)
+        wait_until(lambda: [each for each in finished if "/api/audio/" in each], "all of it", seconds=60)
+        print(
+            f"at {SLOW_BYTES_PER_SECOND:,} bytes a second the introduction sounds {sounded:.1f} s after"
+            f" the press; all of it has come after {time.monotonic() - pressed:.1f} s"
+        )
     else:
         visit.page.get_by_role("button", name="sample A woman's voice").click()
         wait_until(lambda: visit.seconds_played() > 0.1, "sound", seconds=20)

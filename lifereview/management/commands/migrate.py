@@ -1,0 +1,28 @@
+"""Django's migrate, but it never makes a new database in the place of a lost one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.core.management.commands import migrate
+
+from lifereview.start.verdict import note_site, require_whole_file
+
+
+class Command(migrate.Command):
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--new-database",
+            action="store_true",
+            help="make the tables although an earlier site lost its database, to restore a backup there",
+        )
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        # Before the checks: they open the database, which would make the file.
+        if not options["new_database"]:
+            require_whole_file()
+        output = super().execute(*args, **options)
+        note_site()
+        return output

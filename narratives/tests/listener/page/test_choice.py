@@ -1,0 +1,105 @@
+"""Somebody chooses among the live journeys, and keeps a place and answers when a question is taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from harness.axe import serious
+from harness.listener_visit import Visit
+from harness.optional import skipped_when_unavailable
+from harness.site import Site
+from narratives.tests.listener.page.conftest import MakeVisit
+
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
+
+GENTLE = "Life Review (gentle)"
+ANSWER = "We had a garden with apple trees."
+MODELS = """
+from narratives import publishing
+from narratives.editing.deleting import delete_narratives, restore_narratives
+from narratives.models import Journey, Narrative
+journey = Journey.objects.get(is_default=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def two_journeys(site: Site) -> Iterator[Site]:
+    def set_live(is_live: bool) -> None:
+        code = "from narratives.models import Journey; journeys = Journey.objects\n"
+        code += f"journeys.filter(slug='life-review-gentle').update(is_live={is_live})"
+        site.manage("shell", "--verbosity", "0", "-c", code, check=True)
+
+    set_live(True)
+    yield site
+    set_live(False)
+
+
+def test_a_journey_is_chosen_by_keyboard_and_remembered_in_this_tab(
+    two_journeys: Site, make_visit: MakeVisit
+) -> None:
+    visit = make_visit(390, 844)
+    visit.open()
+    choice = visit.page.get_by_role("navigation", name="Choose a story")
+    expect(choice.get_by_role("link")).to_have_count(2)
+    expect(choice.locator("[aria-current]")).to_contain_text("Ten questions about the whole of a life.")
+    with skipped_when_unavailable():
+        assert serious(visit.page) == []
+    choice.get_by_role("link", name=GENTLE).press("Enter")
+    visit.wait_until_open()
+    expect(visit.page.locator("[data-journey]")).to_have_attribute("data-journey", "life-review-gentle")
+    expect(choice.locator("[aria-current]")).to_contain_text(GENTLE)
+    expect(choice.locator("[aria-current]")).to_contain_text("Chosen")
+
+    visit.page.goto(two_journeys.url)  # the address that stands on the family's note
+    visit.page.wait_for_url("**/?journey=life-review-gentle")
+    visit.wait_until_open()
+    visit.press("Read without sound")
+    visit.press("I agree, continue")
+    visit.press("Continue")
+    visit.press("Continue")
+    expect(visit.title).to_have_text("Home")
+    visit.page.goto(two_journeys.url)
+    visit.wait_until_open()
+    expect(visit.title).to_have_text("Welcome back.")
+    visit.press("I am someone else")
+    assert visit.stored() == []
+
+
+def test_an_address_that_names_a_journey_leads_there_whatever_was_chosen_before(
+    two_journeys: Site, visit: Visit
+) -> None:
+    visit.open()
+    visit.page.get_by_role("link", name=GENTLE).click()
+    visit.wait_until_open()
+    visit.page.goto(f"{two_journeys.url}/?journey=life-review-default")
+    visit.wait_until_open()
+    expect(visit.page.locator("[data-journey]")).to_have_attribute("data-journey", "life-review-default")
+
+
+def test_a_question_taken_out_in_mid_journey_loses_neither_place_nor_answer(site: Site, visit: Visit) -> None:
+    visit.begin_to_read()
+    visit.press("Continue")
+    asked = visit.title.inner_text()
+    following = visit.page.locator("[data-kind=question] [data-heading]").nth(1).text_content()
+    visit.box.fill(ANSWER)
+    visit.box.blur()
+    take_out = "delete_narratives(journey.narratives.filter(slug='q01')); publishing.publish_journey(journey)"
+    site.manage("shell", "--verbosity", "0", "-c", MODELS + take_out, check=True)
+    try:
+        visit.page.reload()
+        visit.wait_until_open()
+        visit.press("Carry on at question 1")
+        expect(visit.title).to_have_text(following or "")
+        visit.jump("finish")
+        visit.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        story = visit.page.locator("[data-story]")
+        expect(story).to_contain_text(f"An earlier question: {asked}")
+        expect(story).to_contain_text(ANSWER)
+    finally:
+        put_back = (
+            "restore_narratives(Narrative.everything.filter(slug='q01')); publishing.publish_journey(journey)"
+        )
+        site.manage("shell", "--verbosity", "0", "-c", MODELS + put_back, check=True)

@@ -1,0 +1,67 @@
+"""A database that cannot be used gets one line from every command, and a fault of ours keeps its trace."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.db import DatabaseError, OperationalError
+
+from harness.process import free_port
+from harness.site import Site
+from lifereview.database_errors import is_about_connecting
+
+pytestmark = pytest.mark.any_database
+
+
+def only_line_of(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 1
+    (line,) = (done.stdout + done.stderr).splitlines()
+    return line
+
+
+def test_a_postgresql_that_is_away_gets_one_line_without_its_password(tmp_path: Path) -> None:
+    port = free_port()
+    site = Site(tmp_path / "var", {"DATABASE_URL": f"postgres://ana:hush@127.0.0.1:{port}/life"})
+    line = only_line_of(site.manage("migrate"))
+
+    assert line.startswith("DATABASE_URL cannot be used: ")
+    assert str(port) in line
+    assert "hush" not in line
+
+
+def test_a_damaged_sqlite_file_gets_one_line_that_names_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "lifereview.sqlite3").write_bytes(b"no database at all, but a letter to Ana" * 100)
+    line = only_line_of(Site(tmp_path / "var").manage("serve"))
+
+    assert f"VAR_DIR='{tmp_path / 'var'}' cannot be used" in line
+    assert "not a database" in line
+
+
+@pytest.mark.parametrize(
+    ("error", "is_about"),
+    [
+        (OperationalError("unable to open database file"), True),
+        (OperationalError("attempt to write a readonly database"), True),
+        (OperationalError("no such table: tts_cache"), False),
+        (DatabaseError("file is not a database"), True),
+        (DatabaseError("something else"), False),
+    ],
+)
+def test_only_what_concerns_the_whole_database_is_told_in_one_line(
+    error: DatabaseError, is_about: bool
+) -> None:
+    assert is_about_connecting(error) is is_about
+
+
+def test_a_lost_connection_is_told_in_one_line_and_a_deadlock_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lifereview.database_errors.connection.vendor", "postgresql", raising=False)
+    lost, deadlock = OperationalError("gone"), OperationalError("deadlock")
+    lost.__cause__ = psycopg.OperationalError("gone")
+    deadlock.__cause__ = psycopg.errors.DeadlockDetected("deadlock")
+
+    assert is_about_connecting(lost)
+    assert not is_about_connecting(deadlock)
