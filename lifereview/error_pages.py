@@ -19,7 +19,7 @@ RETRY_SECONDS = 5
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     if _is_program(request):
         return _told(request, 400, "bad_request", "The request cannot be understood.")
-    return defaults.bad_request(request, exception)
+    return _never_kept(defaults.bad_request(request, exception))
 
 
 def unusable_address(request: HttpRequest, sentence: str) -> HttpResponse:
@@ -33,7 +33,7 @@ def unusable_address(request: HttpRequest, sentence: str) -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     if _is_program(request):
         return _told(request, 404, "not_found", "There is nothing at this address.")
-    return defaults.page_not_found(request, exception)
+    return _never_kept(defaults.page_not_found(request, exception))
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
@@ -41,7 +41,13 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
         return _store_unavailable(request)
     if _is_program(request):
         return _told(request, 500, "server_error", "Something went wrong on this server.")
-    return defaults.server_error(request)
+    return _never_kept(defaults.server_error(request))
+
+
+def _never_kept(page: HttpResponseBase) -> HttpResponseBase:
+    """Tell caches not to keep the page. Without this they may keep a 404 (RFC 9111, section 4.2.2)."""
+    page["Cache-Control"] = "no-store"
+    return page
 
 
 def _store_unavailable(request: HttpRequest) -> HttpResponseBase:

@@ -199,6 +199,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "lifereview.api_description.complete",
+    ],
 }
 CORS_URLS_REGEX = r"^/(api|v1)/.*$"
 # A player asks for parts of a clip with headers of its own, and so may ask beforehand whether it may.

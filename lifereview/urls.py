@@ -11,9 +11,8 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView
 
-from lifereview.api_docs import ApiDocsView
+from lifereview.api_docs import ApiDocsView, ApiSchemaView
 from lifereview.colleagues import ForgottenPasswordView, LinkSentView, NewPasswordView
 from lifereview.second_factor import second_factor
 from lifereview.staff_time import my_settings
@@ -23,7 +22,7 @@ from ttscache.api.gateway.base import UnknownGatewayView
 urlpatterns = [
     path("", include("narratives.urls")),
     path("", include("ttscache.urls")),
-    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema", ApiSchemaView.as_view(), name="schema"),
     path("api/docs", ApiDocsView.as_view(url_name="schema"), name="docs"),
     re_path(r"^api(?:/.*)?$", NotFoundView.as_view()),
     re_path(r"^v1(?:/.*)?$", UnknownGatewayView.as_view()),

@@ -66,3 +66,32 @@ def test_an_allowed_origin_may_ask_for_parts_of_a_clip(stranger: Caller, path: s
     assert allowed >= {"range", "if-range", "if-none-match"}
     refused = stranger.ask("OPTIONS", path, None, Origin=OTHER, **asked)
     assert "Access-Control-Allow-Headers" not in refused.headers
+
+
+def test_the_openai_client_of_an_allowed_page_may_ask_for_speech(stranger: Caller) -> None:
+    told = ("lang", "package-version", "os", "arch", "runtime", "runtime-version", "retry-count", "timeout")
+    sent = ["authorization", "content-type", *(f"x-stainless-{name}" for name in told)]
+    asked = {
+        "Access_Control_Request_Method": "POST",
+        "Access_Control_Request_Headers": ",".join(sorted(sent)),
+    }
+    response = stranger.ask("OPTIONS", "/v1/audio/speech", None, Origin=ALLOWED, **asked)
+
+    allowed = {name.strip() for name in response.headers["Access-Control-Allow-Headers"].split(",")}
+    assert response.status == 200
+    assert response.headers["Access-Control-Allow-Origin"] == ALLOWED
+    assert "POST" in response.headers["Access-Control-Allow-Methods"]
+    assert allowed >= set(sent)
+    refused = stranger.ask("OPTIONS", "/v1/audio/speech", None, Origin=OTHER, **asked)
+    assert "Access-Control-Allow-Origin" not in refused.headers
+
+
+def test_a_page_may_read_the_request_id_of_a_refused_speech(stranger: Caller) -> None:
+    response = stranger.ask(
+        "POST", "/v1/audio/speech", b"{}", Origin=ALLOWED, Content_Type="application/json"
+    )
+
+    assert response.status == 401
+    assert response.headers["Access-Control-Allow-Origin"] == ALLOWED
+    assert "x-request-id" in response.headers["Access-Control-Expose-Headers"]
+    assert response.headers["x-request-id"]

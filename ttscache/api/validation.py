@@ -42,9 +42,7 @@ class StrictBooleanField(serializers.BooleanField):
 
 
 def json_object(request: Request) -> dict[str, Any]:
-    """The body as an object; empty if there is no body. Raises ParseError for any other JSON."""
-    if not request.data:
-        return {}
+    """The body as an object; empty if there is no body. Raises ParseError for other JSON, null included."""
     if not isinstance(request.data, dict):
         raise exceptions.ParseError
     return request.data

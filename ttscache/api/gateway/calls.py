@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ttscache.api.gateway.errors import ModelNotFound, RefusedCall
+from ttscache.api.gateway.errors import MODEL_NAME, ModelNotFound, RefusedCall
 from ttscache.audio import FORMATS
 from ttscache.conf import conf
 from ttscache.errors import EmptyText
@@ -28,7 +28,6 @@ MOST_CHARACTERS = 4_096
 MOST_INSTRUCTIONS = 4_096
 LEAST_SPEED, MOST_SPEED = 0.25, 4.0
 
-_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,99}")
 _VOICE_NAME = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,50}")
 
 
@@ -59,8 +58,8 @@ def checked_call(body: Mapping[str, Any], at: str = "") -> SpeechCall:
     """Check the body of a call. `at` is its path in a larger body. Raises RefusedCall or SpeechError."""
     fields = _Fields(body, at)
     model = fields.text("model", needed=True)
-    if _MODEL_NAME.fullmatch(model) is None:
-        raise ModelNotFound(model[:100])
+    if MODEL_NAME.fullmatch(model) is None:
+        raise ModelNotFound(model)
     text = fields.text("input", needed=True)
     if not text:
         raise fields.refused("input", "`input` must hold at least one character.", "string_below_min_length")
@@ -169,7 +168,9 @@ class _Fields:
         value = self._body.get(name)
         if value is None:
             return default
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        # isfinite() cannot take a whole number of more than 308 digits.
+        if not is_number or (isinstance(value, float) and not math.isfinite(value)):
             raise self._wrong_type(name, "a number")
         if not least <= value <= most:
             message = f"`{name}` must be from {least} to {most}."

@@ -29,6 +29,8 @@ from ttscache.models import Rendition
 from ttscache.renditions.current import live_renditions
 from ttscache.renditions.retirement import offered_speech_models, outlooks
 
+LISTS_STAY = "max-age=60"
+
 
 @dataclass(frozen=True, slots=True)
 class ListedModel:
@@ -41,6 +43,12 @@ class CatalogueView(OpenGatewayView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         check_report_rate("catalogue", "Too many lists were requested. Please wait a minute.", request, self)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        # Without it a cache may choose a time of its own (RFC 9111, section 4.2.2).
+        answer.headers.setdefault("Cache-Control", LISTS_STAY)
+        return answer
 
 
 class ModelsView(CatalogueView):
@@ -57,7 +65,7 @@ class ModelView(CatalogueView):
         """Describes one model."""
         found = next((each for each in models_that_speak() if each.id == model), None)
         if found is None:
-            raise ModelNotFound(model[:100])
+            raise ModelNotFound(model)
         return Response(_shown(found, _created()))
 
 

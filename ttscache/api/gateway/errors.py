@@ -6,6 +6,7 @@ https://platform.openai.com/docs/guides/error-codes
 from __future__ import annotations
 
 import json
+import re
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -26,6 +27,7 @@ from ttscache.errors import (
     UnknownVoice,
 )
 
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,99}")
 MOST_RETRY_AFTER_SECONDS = 60  # the official clients wait no longer than a minute, and else not at all
 
 _PARAMETERS: dict[type[RequestRefused], str] = {
@@ -64,9 +66,12 @@ class RefusedCall(exceptions.APIException):
 
 
 class ModelNotFound(RefusedCall):
+    """The message repeats a name only where a model could have it: anything else may be a caller's words."""
+
     def __init__(self, model: str) -> None:
+        named = f"The model `{model}`" if MODEL_NAME.fullmatch(model) else "This model"
         super().__init__(
-            f"The model `{model}` does not exist, or it is no longer offered.",
+            f"{named} does not exist, or it is no longer offered.",
             param="model",
             code="model_not_found",
             status=404,

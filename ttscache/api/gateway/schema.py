@@ -4,34 +4,42 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from ttscache.audio import FORMATS
 
+_MODEL = "`life-review`, or a model of the provider."
+
+
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "string", "maxLength": 50},
+            {"type": "object", "properties": {"id": {"type": "string", "maxLength": 50}}, "required": ["id"]},
+        ]
+    }
+)
+class _VoiceField(serializers.JSONField):
+    """A voice's name, alone or in an object."""
+
 
 class SpeechItemSerializer(serializers.Serializer[Any]):
-    model = serializers.CharField(help_text="`life-review`, or a model of the provider.")
+    model = serializers.CharField(default="life-review", max_length=100, help_text=_MODEL)
     input = serializers.CharField(max_length=4096)
-    voice = serializers.CharField(help_text='A name, or {"id": "<name>"}.')
-    response_format = serializers.ChoiceField(choices=list(FORMATS), default="mp3")
-    speed = serializers.FloatField(min_value=0.25, max_value=4, default=1)
-    instructions = serializers.CharField(required=False, max_length=4096)
+    voice = _VoiceField(help_text='A name, or {"id": "<name>"}.')
+    response_format = serializers.ChoiceField(choices=list(FORMATS), default="mp3", allow_null=True)
+    speed = serializers.FloatField(min_value=0.25, max_value=4, default=1, allow_null=True)
+    instructions = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=4096)
 
 
-@extend_schema_serializer(
-    examples=[
-        OpenApiExample(
-            "A sentence", value={"model": "life-review", "voice": "nova", "input": "Good morning."}
-        )
-    ]
-)
 class SpeechCallSerializer(SpeechItemSerializer):
-    stream_format = serializers.ChoiceField(choices=["audio", "sse"], default="audio")
+    model = serializers.CharField(max_length=100, help_text=_MODEL)
+    stream_format = serializers.ChoiceField(choices=["audio", "sse"], default="audio", allow_null=True)
 
 
 class PrefetchCallSerializer(serializers.Serializer[Any]):
-    items = SpeechItemSerializer(many=True)
+    items = serializers.ListField(child=SpeechItemSerializer(), min_length=1, max_length=500)
     dry_run = serializers.BooleanField(default=False)
 
 

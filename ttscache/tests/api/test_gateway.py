@@ -154,6 +154,7 @@ class TestRefusals:
             ({"response_format": "midi"}, "response_format", "invalid_value"),
             ({"response_format": {}}, "response_format", "invalid_value"),
             ({"speed": 5}, "speed", "invalid_value"),
+            ({"speed": 10**400}, "speed", "invalid_value"),
             ({"speed": "1"}, "speed", "invalid_type"),
             ({"speed": True}, "speed", "invalid_type"),
             ({"instructions": "a" * 4097}, "instructions", "string_above_max_length"),
@@ -170,11 +171,19 @@ class TestRefusals:
         assert error["type"] == "invalid_request_error"
         assert not voice.calls
 
-    @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"7", b"\xff", b"[" * 100_000])
+    @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"7", b"\xff", b"[" * 100_000])
     def test_a_body_that_is_no_object_is_refused(self, caller: Client, body: bytes) -> None:
         answer = caller.post("/v1/audio/speech", body, content_type="application/json")
         assert answer.status_code == 400
         assert told(answer)["type"] == "invalid_request_error"
+
+    @pytest.mark.parametrize(("model", "is_named"), [("gpt-9", True), ("I was born in a village.", False)])
+    def test_an_unknown_model_is_named_only_if_it_can_be_a_name(
+        self, caller: Client, model: str, is_named: bool
+    ) -> None:
+        answer = caller.get(f"/v1/models/{model}")
+        assert (answer.status_code, told(answer)["code"]) == (404, "model_not_found")
+        assert (model in told(answer)["message"]) is is_named
 
     def test_a_caller_without_a_valid_token_is_refused(self, transactional_db: None) -> None:
         for client in (Client(), Client(headers={"Authorization": "Bearer nonsense"})):

@@ -152,7 +152,7 @@ def test_time_to_sound_is_in_the_api_schema(client: Client) -> None:
     schema = client.get("/api/schema", headers={"Accept": "application/json"}).json()
     described = schema["paths"]["/api/time-to-sound"]["post"]
 
-    assert set(described["responses"]) == {"204", "400", "429"}
+    assert set(described["responses"]) == {"204", "400", "413", "429", "503"}
     assert schema["components"]["schemas"]["TimeToSound"]["properties"]["milliseconds"]["maximum"] == 60_000
 
 
