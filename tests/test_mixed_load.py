@@ -51,8 +51,9 @@ def test_under_mixed_load_each_answer_is_the_clip_of_its_own_text(
     openai.behave(fault=500, on_text=UNLUCKY)
     openai.behave_also(fault="break_off", on_text=BROKEN_OFF)
     load = MixedLoad(caller, stored)
-    http.at_once(2 * THREADS, lambda number: caller.clip(hash_of(stored[number % len(stored)])))
-    load.run(LOAD_SECONDS / 3)  # every thread has started, and every cache is full
+    # Pools start their threads on demand: more new texts at once than there are threads start all of them.
+    http.at_once(2 * THREADS, lambda number: caller.say(phrase(12)))
+    load.run(LOAD_SECONDS / 3)  # every cache is full
     wait_until(lambda: not clients_of(server), "the end of all connections", seconds=60)
     threads, memory = threads_of(server), memory_of(server)
 
