@@ -12,6 +12,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from whitenoise.compress import Compressor
 from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import NOT_ALLOWED_RESPONSE, NOT_MODIFIED_HEADERS, Response, StaticFile
 from whitenoise.storage import CompressedManifestStaticFilesStorage
@@ -25,6 +26,10 @@ class StaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[
     """Also rewrites the imports of JavaScript modules, so that a page never mixes old and new scripts."""
 
     support_js_module_import_aggregation = True
+
+    def create_compressor(self, **options: Any) -> Compressor:
+        """Compress with gzip alone: Brotli takes a minute for these files, and does so at every upgrade."""
+        return Compressor(use_brotli=False, **options)
 
     def post_process(self, paths: dict[str, Any], dry_run: bool = False, **options: Any) -> Iterator[Any]:
         """Name and compress the files, unless that was done for exactly these: it takes seconds per start."""

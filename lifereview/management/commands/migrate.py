@@ -1,16 +1,16 @@
-"""Django's migrate, but it never makes a new database in the place of a lost one."""
+"""The speech cache's migrate, but it never makes a new database in the place of a lost one."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.core.management.base import CommandParser
-from django.core.management.commands import migrate
 
 from lifereview.start.verdict import note_site, require_whole_file
+from ttscache.management.commands.migrate import Command as SpeechCacheCommand
 
 
-class Command(migrate.Command):
+class Command(SpeechCacheCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
