@@ -93,5 +93,5 @@ def test_a_page_may_read_the_request_id_of_a_refused_speech(stranger: Caller) ->
 
     assert response.status == 401
     assert response.headers["Access-Control-Allow-Origin"] == ALLOWED
-    assert "x-request-id" in response.headers["Access-Control-Expose-Headers"]
+    assert "x-request-id" in response.headers["Access-Control-Expose-Headers"].lower()
     assert response.headers["x-request-id"]

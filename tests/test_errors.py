@@ -84,7 +84,7 @@ def canary() -> str:
         ({"text": CANARY, "voice": 17}, "invalid"),
         ([CANARY], "parse_error"),
         (CANARY, "parse_error"),
-        (None, "empty_text"),
+        (None, "parse_error"),
     ],
 )
 def test_a_text_that_cannot_be_spoken_is_refused(
