@@ -171,6 +171,7 @@ def test_an_export_that_is_killed_again_and_again_becomes_the_same_file(
     note_fault("kill -9 of an export", "nothing", "FILE.part, from which the next run continues")
 
 
+@pytest.mark.long
 def test_an_import_that_is_killed_again_and_again_is_complete_at_last(
     many: tuple[WebServer, Path],
     make_site: MakeSite,

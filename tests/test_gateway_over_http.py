@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 TEXT = "Good morning. We are glad that you are here today, and the kettle is on."
 FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
-JAVASCRIPT_CLIENTS = ("6.30.1", "7.59.0")
+JAVASCRIPT_CLIENTS = (pytest.param("6.30.1", marks=pytest.mark.long), "7.59.0")
 
 
 @pytest.fixture(scope="module")

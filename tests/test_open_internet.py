@@ -171,6 +171,7 @@ def examine(url: str) -> set[tuple[str, str]]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_redbot_finds_nothing_unexplained_on_clips_and_pages(server: WebServer) -> None:
     clip = str(Caller(server).audio()[0]["url"])

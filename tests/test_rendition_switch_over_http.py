@@ -171,6 +171,7 @@ class TestOneSite:
         assert set(found) <= {CORAL, SAGE}
         assert look(caller) == SAGE
 
+    @pytest.mark.long
     def test_hosts_that_start_one_after_the_other_with_new_settings_switch_once(
         self, site: Site, make_site: MakeSite, openai: OpenAIServer
     ) -> None:
@@ -194,6 +195,7 @@ class TestOneSite:
             assert look(here) == look(there) == new
             assert look(here, "onyx") == look(there, "onyx") == rendition("onyx", "tts-1")
 
+    @pytest.mark.long
     def test_the_last_host_with_the_new_settings_makes_nothing_again(
         self, site: Site, openai: OpenAIServer
     ) -> None:
@@ -206,6 +208,7 @@ class TestOneSite:
         assert openai.calls() == []
 
 
+@pytest.mark.long
 def test_the_old_voice_plays_while_the_budget_holds_up_the_switch(
     make_site: MakeSite, openai: OpenAIServer
 ) -> None:
