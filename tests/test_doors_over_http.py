@@ -20,7 +20,7 @@ from harness.site import WebServer
 from harness.site_data import query
 from tests.conftest import MakeSite
 
-pytestmark = [pytest.mark.site, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.site, pytest.mark.timeout(300), pytest.mark.long_on_postgresql]
 
 AT_ONCE, LIMIT = 200, 60
 # Windows of an hour: on a busy machine so many requests may take longer than a minute.

@@ -15,7 +15,7 @@ from harness.site_data import execute, files_of, kept_in_database, new_token, qu
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.long_on_postgresql]
 
 LONG_AGO = "UPDATE tts_cache SET last_accessed_at = '2020-01-01 00:00:00'"
 LOOKS = 8  # this many connections almost certainly reach both workers of a host

@@ -14,7 +14,7 @@ from harness.site import Site, WebServer
 from harness.valkey import ValkeyServer
 from tests.conftest import MakeSite
 
-pytestmark = [pytest.mark.site, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.site, pytest.mark.timeout(300), pytest.mark.long_on_postgresql]
 
 AT_ONCE = 200
 OF_SESSION, OF_ADDRESS = 30, 70

@@ -19,7 +19,7 @@ from harness.waiting import wait_until
 from harness.warm_work import end_at_once
 from tests.conftest import MakeSite
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.long_on_postgresql]
 
 VOICES, CLIPS_A_VOICE = ("nova", "sage"), 17
 AT_ONCE = 3
