@@ -147,10 +147,11 @@ def test_throttling_counts_generations_and_not_hits(caller: Client, monkeypatch:
 
 def test_requests_are_served_while_redis_is_down(caller: Client, settings: Any) -> None:
     settings.CACHES = {
+        **settings.CACHES,
         "default": {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": "redis://127.0.0.1:1/0",
-        }
+        },
     }
 
     assert say(caller, TEXT).status_code == 200
