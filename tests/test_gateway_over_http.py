@@ -15,7 +15,7 @@ from typing import Any
 import openai as client_library
 import pytest
 
-from harness import Unavailable
+from harness import Unavailable, http
 from harness.openai_server import OpenAIServer
 from harness.optional import skipped_when_unavailable
 from harness.process import PROJECT
@@ -100,6 +100,16 @@ class TestPythonClient:
         clip = b"".join(base64.b64decode(event["audio"]) for event in events[:-1])
         assert clip == speak(client).content
         assert events[-1]["type"] == "speech.audio.done"
+
+    def test_every_answer_has_an_id(self, server: WebServer, token: str) -> None:
+        headers = http.json_headers({"Authorization": f"Bearer {token}"})
+        bodies = [
+            json.dumps({"model": model, "voice": "nova", "input": TEXT}).encode()
+            for model in ("tts-1", "tts-1", 7)
+        ]
+        address = f"{server.url}/v1/audio/speech"
+        ids = {http.request("POST", address, headers, body).headers["x-request-id"] for body in bodies}
+        assert len(ids) == 3
 
     def test_models_are_listed_and_retrieved(self, client: client_library.OpenAI) -> None:
         assert [model.id for model in client.models.list()][:2] == ["life-review", "tts-1-hd"]

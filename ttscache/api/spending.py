@@ -12,7 +12,8 @@ from rest_framework.views import APIView
 
 from ttscache.accounting.prices import list_price_usd
 from ttscache.api.throttling import check_generation_rate
-from ttscache.models import Clip
+from ttscache.errors import BudgetExhausted
+from ttscache.models import ApiToken, Clip
 from ttscache.speech import SpeechRequest
 from ttscache.staff.wording import price
 
@@ -20,9 +21,19 @@ logger = logging.getLogger(__name__)
 
 
 def begin_generation(request: Request, view: APIView, speech: SpeechRequest) -> None:
-    """Count one generation for this caller, and note it if it is staff. Raises Throttled and Error."""
+    """Count one new clip against the caller's rate and budget, and note it if it is staff.
+
+    Raises Throttled, BudgetExhausted and Error.
+    """
+    begin_spending(request, view, len(speech.text), list_price_usd(speech.model, len(speech.text)))
+
+
+def begin_spending(request: Request, view: APIView, characters: int, usd: float) -> None:
+    """Do what `begin_generation` does, for new clips of so many characters and this list price in all."""
     check_generation_rate(request, view)
-    note_spending(request, len(speech.text), list_price_usd(speech.model, len(speech.text)))
+    if isinstance(request.auth, ApiToken) and not request.auth.spend(usd):
+        raise BudgetExhausted("The daily budget of this API token is spent. Clips that exist still play.")
+    note_spending(request, characters, usd)
 
 
 def note_spending(request: Request, characters: int, usd: float) -> None:

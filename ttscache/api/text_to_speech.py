@@ -24,7 +24,7 @@ from ttscache.cache import ClipInTheMaking, GenerationJob
 from ttscache.conf import conf
 from ttscache.delivery import http
 from ttscache.delivery.metering import Meter, requested_text
-from ttscache.delivery.playback import load_for_playback
+from ttscache.delivery.playback import find_touched, load_for_playback
 from ttscache.delivery.responses import respond_while_generating, respond_with_hit
 from ttscache.errors import EmptyText, TextTooLong, UnknownContentType
 from ttscache.models import ContentType
@@ -69,13 +69,9 @@ class TextToSpeechView(JsonView):
         record = load_for_playback(speech.content_hash, hidden_too=True)
         is_on_record = record is not None and record.touch()
         with Meter(request._request, requested_text(speech, content_type), started) as meter:
-            if record is not None and is_on_record:
-                hit = speech_cache().find(speech.content_hash, loaded=record.clip)
-                if hit is not None:
-                    return respond_with_hit(meter, hit, http.PRIVATE)
-            else:
-                # The clip may have been removed, and this host may still hold a copy.
-                speech_cache().forget([speech.content_hash])
+            hit = find_touched(speech.content_hash, record if is_on_record else None)
+            if hit is not None:
+                return respond_with_hit(meter, hit, http.PRIVATE)
             refuse_if_used_up(request, self)
             job = GenerationJob(request=speech, content_type=content_type, is_on_record=is_on_record)
             generate = partial(speech_cache().generate, job, before_start=before_start)

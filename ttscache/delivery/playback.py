@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from ttscache.access import Access, access_to, with_access
 from ttscache.errors import StoreUnavailable
 from ttscache.models import ACCESS_PRECISION, Clip
+from ttscache.tiers.chain import Hit
 from ttscache.wiring import speech_cache
 
 
@@ -57,3 +58,14 @@ def load_for_playback(content_hash: str, *, hidden_too: bool) -> PlaybackRecord 
     if clip is None:
         return None
     return PlaybackRecord(clip, access_to(clip), clip.is_touched)
+
+
+def find_touched(content_hash: str, record: PlaybackRecord | None) -> Hit | None:
+    """Find the bytes of a clip whose record was just touched.
+
+    None for a clip that is not on record any more: this host drops the copy that it may still hold.
+    """
+    if record is None:
+        speech_cache().forget([content_hash])
+        return None
+    return speech_cache().find(content_hash, loaded=record.clip)

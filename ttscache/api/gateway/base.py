@@ -1,11 +1,10 @@
-"""The base class of the gateway's views: OpenAI's error shape, and an id on every answer."""
+"""The base classes of the gateway's views: errors in OpenAI's shape."""
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
-from django.http import Http404, HttpResponseBase
+from django.http import Http404
 from rest_framework.request import Request
 
 from ttscache.api.base import JsonView
@@ -15,12 +14,6 @@ from ttscache.api.gateway.errors import answer_in_openai_shape
 class GatewayView(JsonView):
     def get_exception_handler(self) -> Any:
         return answer_in_openai_shape
-
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        answer: HttpResponseBase = super().finalize_response(request, response, *args, **kwargs)
-        if "x-request-id" not in answer:
-            answer["x-request-id"] = f"req_{uuid.uuid4().hex}"
-        return answer
 
 
 class OpenGatewayView(GatewayView):

@@ -14,18 +14,16 @@ from ttscache.api.gateway.base import GatewayView
 from ttscache.api.gateway.calls import OWN_MODEL, checked_call
 from ttscache.api.gateway.errors import ModelNotFound, RefusedCall
 from ttscache.api.gateway.schema import PrefetchCallSerializer, PrefetchSerializer
-from ttscache.api.gateway.speech import spend_of_token
-from ttscache.api.spending import note_spending
-from ttscache.api.throttling import check_generation_rate
+from ttscache.api.gateway.speech import can_be_made
+from ttscache.api.spending import begin_spending
 from ttscache.api.validation import json_object
 from ttscache.delivery.http import NEVER
 from ttscache.fingerprint import fingerprint_of
 from ttscache.models import ApiToken, ContentType, Lane
 from ttscache.renditions.retirement import gone_models
-from ttscache.speech import ClipSpec, SpeechRequest
+from ttscache.speech import ClipSpec
 from ttscache.warming.plan import plan
 from ttscache.warming.runs import start_run
-from ttscache.wiring import speech_cache
 
 MOST_ITEMS = 500
 
@@ -49,9 +47,7 @@ class PrefetchView(GatewayView):
         planned = plan(specs)
         run = None
         if planned.missing and not is_dry:
-            check_generation_rate(request, self)
-            spend_of_token(request, planned.cost_usd)
-            note_spending(request, planned.characters, planned.cost_usd)
+            begin_spending(request, self, planned.characters, planned.cost_usd)
             run = start_run(
                 f"prefetch:{fingerprint_of(sorted(clip.content_hash for clip in planned.clips))[:32]}",
                 specs,
@@ -89,16 +85,12 @@ def _spec(item: dict[str, Any], number: int, gone: frozenset[str]) -> ClipSpec:
     """The clip that POST /v1/audio/speech would send for this item. Raises RefusedCall or SpeechError."""
     call = checked_call({"model": OWN_MODEL, **item}, f"items[{number}].")
     speech = call.speech
-    if not _may_speak(speech, gone):
+    if not can_be_made(speech, gone):
         instead = call.spoken_by_live_rendition()
-        if instead is None or not _may_speak(instead, gone):
+        if instead is None or not can_be_made(instead, gone):
             raise ModelNotFound(str(item.get("model", OWN_MODEL)))
         speech = instead
     return ClipSpec(speech, ContentType.NARRATIVE)
-
-
-def _may_speak(speech: SpeechRequest, gone: frozenset[str]) -> bool:
-    return speech.model not in gone and speech_cache().synthesizer.provider.can_speak(speech)
 
 
 def _caller(request: Request) -> str:

@@ -10,7 +10,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from ttscache.accounting.prices import list_price_usd
 from ttscache.api.authentication import MaySpendUnlessOpen
 from ttscache.api.gateway.base import GatewayView
 from ttscache.api.gateway.calls import OWN_MODEL, SpeechCall, checked_call
@@ -23,10 +22,10 @@ from ttscache.api.validation import json_object
 from ttscache.cache import GenerationJob
 from ttscache.delivery import http
 from ttscache.delivery.metering import Meter, requested_text
-from ttscache.delivery.playback import load_for_playback
+from ttscache.delivery.playback import find_touched, load_for_playback
 from ttscache.delivery.responses import respond_while_generating, respond_with_hit
-from ttscache.errors import BudgetExhausted, ModelRetired, SpeechError
-from ttscache.models import ApiToken, ContentType
+from ttscache.errors import ModelRetired, SpeechError
+from ttscache.models import ContentType
 from ttscache.renditions.retirement import gone_models
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry
@@ -82,18 +81,14 @@ class SpeechView(GatewayView):
         record = load_for_playback(speech.content_hash, hidden_too=True)
         is_on_record = record is not None and record.touch()
         with Meter(request._request, requested_text(speech, ContentType.NARRATIVE), started) as meter:
-            if record is not None and is_on_record:
-                hit = speech_cache().find(speech.content_hash, loaded=record.clip)
-                if hit is not None:
-                    return respond_with_hit(meter, hit, http.PRIVATE)
-            else:
-                # The clip may have been removed, and this host may still hold a copy.
-                speech_cache().forget([speech.content_hash])
-            can_be_made = _can_be_made(speech)
-            derived = speech_cache().derive(speech, ContentType.NARRATIVE, at_any_loss=not can_be_made)
+            hit = find_touched(speech.content_hash, record if is_on_record else None)
+            if hit is not None:
+                return respond_with_hit(meter, hit, http.PRIVATE)
+            is_offered = can_be_made(speech, gone_models())
+            derived = speech_cache().derive(speech, ContentType.NARRATIVE, at_any_loss=not is_offered)
             if derived is not None:
                 return respond_with_hit(meter, derived, http.PRIVATE)
-            if not can_be_made and not last_resort:
+            if not is_offered and not last_resort:
                 raise _Unavailable
             refuse_if_used_up(request, self)
             return self._make(request, meter, speech, voice, is_on_record, last_resort=last_resort)
@@ -109,7 +104,7 @@ class SpeechView(GatewayView):
         last_resort: bool,
     ) -> HttpResponseBase:
         # `cache` counts a request once, even if the embedded voice takes over after the first one failed.
-        before_start = cache(partial(self._count, request, speech))
+        before_start = cache(partial(begin_generation, request, self, speech))
         job = GenerationJob(request=speech, content_type=ContentType.NARRATIVE, is_on_record=is_on_record)
 
         def fall_back(error: SpeechError) -> Entry:
@@ -123,27 +118,15 @@ class SpeechView(GatewayView):
         generate = partial(speech_cache().generate, job, before_start=before_start)
         return respond_while_generating(meter, generate, speech.audio_format, http.PRIVATE, fall_back)
 
-    def _count(self, request: Request, speech: SpeechRequest) -> None:
-        """Count one new clip against the caller's rate and budget. Raises Throttled or BudgetExhausted."""
-        begin_generation(request, self, speech)
-        spend_of_token(request, list_price_usd(speech.model, len(speech.text)))
 
-
-def spend_of_token(request: Request, usd: float) -> None:
-    """Book new clips against the budget of the caller's token, if it has one. Raises BudgetExhausted."""
-    if isinstance(request.auth, ApiToken) and not request.auth.spend(usd):
-        raise BudgetExhausted("The daily budget of this API token is spent. Clips that exist still play.")
-
-
-def _can_be_made(speech: SpeechRequest) -> bool:
-    """Whether a provider of ours may still speak this. One query. Raises django.db.Error."""
-    return speech_cache().synthesizer.provider.can_speak(speech) and speech.model not in gone_models()
+def can_be_made(speech: SpeechRequest, gone: frozenset[str]) -> bool:
+    """Whether a provider of ours may still speak this. `gone` are the models that are switched off."""
+    return speech.model not in gone and speech_cache().synthesizer.provider.can_speak(speech)
 
 
 def _not_offered(call: SpeechCall) -> RefusedCall:
-    asked = call.model
-    if asked != OWN_MODEL:
-        return ModelNotFound(asked)
+    if call.model != OWN_MODEL:
+        return ModelNotFound(call.model)
     return RefusedCall(
         f"Nothing new can be spoken in the voice `{call.voice}`: the provider has switched its model off.",
         param="model",

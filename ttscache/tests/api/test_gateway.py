@@ -53,10 +53,6 @@ class TestSpeech:
         assert len(voice.calls) == 1
         assert outcomes() == {"generated": 1, "memory": 1}
 
-    def test_every_answer_has_an_id(self, caller: Client) -> None:
-        ids = {speak(caller, model=model)["x-request-id"] for model in ("tts-1", "tts-1", 7)}
-        assert len(ids) == 3
-
     def test_our_own_model_is_the_live_rendition(self, caller: Client, voice: FakeVoice) -> None:
         body_of(say(caller, TEXT))
         answer = speak(caller, model="life-review")
@@ -298,6 +294,16 @@ class TestTokens:
         assert (refused.status_code, told(refused)["code"]) == (429, "insufficient_quota")
         assert refused["x-should-retry"] == "false"
         assert speak(client).status_code == 200
+        assert len(voice.calls) == 1
+
+    def test_a_daily_budget_holds_at_every_door(self, voice: FakeVoice) -> None:
+        client = self.client_with(daily_budget_usd=len(TEXT) * 30e-6 * 1.5)
+        body_of(say(client, TEXT))
+
+        refused = say(client, f"{TEXT} More.")
+
+        assert (refused.status_code, refused.json()["code"]) == (503, "budget_exhausted")
+        assert say(client, TEXT).status_code == 200
         assert len(voice.calls) == 1
 
     def test_a_rate_of_its_own_limits_a_token(self, voice: FakeVoice) -> None:
