@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F
+
+from ttscache.models.booking import book
 
 MOST_USD_A_DAY = 100.0
 
@@ -46,15 +47,13 @@ class DraftAllowance(models.Model):
     def spend(self, usd: float) -> bool:
         """Book a price for today (UTC). False, and nothing is booked, if too little is left.
 
-        One conditional UPDATE, so that two processes cannot both take the last money. What a failed call did
-        not cost is not put back. Raises django.db.Error.
+        What a failed call did not cost is not put back. Raises django.db.Error.
         """
         if self.is_off:
             return False
-        cap, price, today = round(self.usd_a_day * 1e6), round(usd * 1e6), _today()
+        today = _today()
         DraftAllowanceDay.objects.bulk_create([DraftAllowanceDay(day=today)], ignore_conflicts=True)
-        row = DraftAllowanceDay.objects.filter(day=today, microusd__lte=cap - price)
-        return bool(row.update(microusd=F("microusd") + price))
+        return book(DraftAllowanceDay.objects.filter(day=today), usd, self.usd_a_day)
 
 
 class DraftAllowanceDay(models.Model):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -12,8 +11,10 @@ from typing import Any, ClassVar, Self
 from cachebox import TTLCache
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
+
+from ttscache.models.booking import book
 
 REMEMBERED_SECONDS = 5.0  # a token withdrawn in another process still works for so long
 LAST_USED_PRECISION = timedelta(minutes=1)
@@ -25,6 +26,13 @@ class TokenScope(models.TextChoices):
     SPEECH = "speech", "Speech"
     STATS = "stats", "Figures"
     ADMIN = "admin", "Removing old clips"
+
+
+_FIELDS = {
+    TokenScope.SPEECH: "may_speak",
+    TokenScope.STATS: "may_read_figures",
+    TokenScope.ADMIN: "is_admin",
+}
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
@@ -93,13 +101,13 @@ class ApiToken(models.Model):
     def verified(cls, token: str) -> ApiToken | None:
         """The record of a valid token, or None. Notes that it was used. Raises django.db.Error."""
         digest = cls.digest_of(token)
-        known = _remembered.get((os.getpid(), digest))
+        known = _remembered.get(digest)
         if known is None:
             known = cls.objects.valid().filter(digest=digest).first()
             if known is None:
                 return None
             known.note_use()
-            _remembered[os.getpid(), digest] = known
+            _remembered[digest] = known
         return known if known.is_valid else None
 
     @property
@@ -116,12 +124,7 @@ class ApiToken(models.Model):
 
     def allows(self, scope: str) -> bool:
         """Whether the token may be used for this."""
-        rights = {
-            TokenScope.SPEECH: self.may_speak,
-            TokenScope.STATS: self.may_read_figures,
-            TokenScope.ADMIN: self.is_admin,
-        }
-        return rights[TokenScope(scope)]
+        return bool(getattr(self, _FIELDS[TokenScope(scope)]))
 
     @property
     def scopes(self) -> list[str]:
@@ -136,16 +139,13 @@ class ApiToken(models.Model):
     def spend(self, usd: float) -> bool:
         """Book the list price of new clips for this token's day (UTC). False if its budget is too small.
 
-        One conditional UPDATE, so that two processes cannot both take the last money. What a failed call did
-        not cost is not put back. Raises django.db.Error.
+        What a failed call did not cost is not put back. Raises django.db.Error.
         """
         if self.daily_budget_usd is None:
             return True
-        cap, price = round(self.daily_budget_usd * 1e6), round(usd * 1e6)
         today = datetime.now(UTC).date()
         ApiTokenDay.objects.bulk_create([ApiTokenDay(token=self, day=today)], ignore_conflicts=True)
-        row = ApiTokenDay.objects.filter(token=self, day=today, microusd__lte=cap - price)
-        return bool(row.update(microusd=F("microusd") + price))
+        return book(ApiTokenDay.objects.filter(token=self, day=today), usd, self.daily_budget_usd)
 
     @staticmethod
     def digest_of(token: str) -> str:
@@ -168,7 +168,7 @@ class ApiTokenDay(models.Model):
         return f"{self.token}, {self.day}"
 
 
-_remembered: TTLCache[tuple[int, str], ApiToken] = TTLCache(1_000, REMEMBERED_SECONDS)
+_remembered: TTLCache[str, ApiToken] = TTLCache(1_000, REMEMBERED_SECONDS)
 
 
 def forget_tokens() -> None:
@@ -187,8 +187,4 @@ for _changed in (models.signals.post_save, models.signals.post_delete):
 def scopes_of(names: Iterable[str]) -> dict[str, bool]:
     """The fields of an ApiToken that may be used for these scopes alone. Raises ValueError."""
     wanted = {TokenScope(name) for name in names}
-    return {
-        "may_speak": TokenScope.SPEECH in wanted,
-        "may_read_figures": TokenScope.STATS in wanted,
-        "is_admin": TokenScope.ADMIN in wanted,
-    }
+    return {field: scope in wanted for scope, field in _FIELDS.items()}
