@@ -26,6 +26,7 @@ AT_ONCE, LIMIT = 200, 60
 # Windows of an hour: on a busy machine so many requests may take longer than a minute.
 RATES = "anonymous_generation=60/hour,time_to_sound=60/hour,clear_old_cache=60/hour,sign_in_address=15/hour"
 CANARY = "quokka-in-the-pantry"
+BUSY_SECONDS = 10  # how long a process that hashes many passwords asks others to wait
 OLD = "secret_key.of-an-earlier-version"
 
 
@@ -207,17 +208,19 @@ def test_of_many_guesses_at_once_few_are_looked_at_and_all_are_in_the_log(server
     answers = http.at_once(60, lambda number: sign_in(server, "ana", f"{CANARY}{number}"))
 
     found = Counter(answer.status for answer in answers if isinstance(answer, Response))
-    assert found[200] == 10
-    assert found[429] + found[503] == 50  # 503: on a busy machine the database is too
-    refused = next(answer for answer in answers if isinstance(answer, Response) and answer.status == 429)
-    assert "You can try again in" in refused.body.decode()
-    assert 1 <= int(refused.headers["Retry-After"]) <= 3_600
+    # Ten tries pass the limit. One process hashes at most eight passwords at a time, and says so sooner.
+    refused = [answer for answer in answers if isinstance(answer, Response) and answer.status == 429]
+    too_busy = sum(answer.headers["Retry-After"] == str(BUSY_SECONDS) for answer in refused)
+    assert found[200] + too_busy == 10
+    assert found[200] + found[429] + found[503] == 60  # 503: on a busy machine the database is too
+    assert all("You can try again in" in answer.body.decode() for answer in refused)
+    assert all(1 <= int(answer.headers["Retry-After"]) <= 3_600 for answer in refused)
     said = [json.loads(line)["message"] for line in server.log().splitlines() if "A sign-in as" in line]
     assert Counter(said) == {
-        "A sign-in as ana from 198.51.100.1 failed.": 10,
+        "A sign-in as ana from 198.51.100.1 failed.": found[200],
         "A sign-in as ana from 198.51.100.1 was refused: too many tries.": found[429],
     }
-    assert query(server, "SELECT SUM(failures_since_start) FROM axes_accessattempt") == [(10,)]
+    assert query(server, "SELECT SUM(failures_since_start) FROM axes_accessattempt") == [(found[200],)]
 
 
 def test_each_line_of_a_json_log_is_json_and_quotes_nobody(server: WebServer) -> None:
