@@ -143,11 +143,10 @@ class ScheduleAdmin(q_admin.ScheduleAdmin, ModelAdmin):  # type: ignore[misc]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Schedule | None = None) -> tuple[str, ...]:
         given = tuple(super().get_readonly_fields(request, obj))
-        is_admin = isinstance(request.user, User) and request.user.is_superuser
-        return given if is_admin else (*given, "func", "hook", "args", "kwargs", "cluster")
+        return given if _is_superuser(request) else (*given, "func", "hook", "args", "kwargs", "cluster")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return isinstance(request.user, User) and request.user.is_superuser
+        return _is_superuser(request)
 
 
 class EndedTaskAdmin(ModelAdmin):  # type: ignore[misc]

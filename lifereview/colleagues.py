@@ -18,7 +18,7 @@ from django.contrib.auth import forms as auth_forms
 from django.contrib.auth import views
 from django.contrib.auth.models import Group, Permission, User
 from django.contrib.auth.tokens import default_token_generator
-from django.core.mail import EmailMultiAlternatives
+from django.core.mail import EmailMessage
 from django.http import HttpRequest
 from django.template import loader
 from django.urls import reverse, reverse_lazy
@@ -140,12 +140,7 @@ def mail_link(user: User, link: str) -> bool:
         return False
     context = {"name": user.get_full_name(), "link": link, "days": link_days(), "username": user.username}
     body = loader.render_to_string("registration/welcome_mail.txt", context)
-    try:
-        user.email_user("Your access to Life Review", body)
-    except (SMTPException, OSError) as error:
-        logger.warning("A new colleague could not be mailed (%s).", type(error).__name__)
-        return False
-    return True
+    return _send(EmailMessage("Your access to Life Review", body, to=[user.email]))
 
 
 # --- a forgotten password ---------------------------------------------------------------------------------
@@ -170,17 +165,19 @@ class ForgottenPasswordForm(auth_forms.PasswordResetForm):
         html_email_template_name: str | None = None,
     ) -> None:
         subject = loader.render_to_string(subject_template_name, context).strip()
-        mail = EmailMultiAlternatives(
-            subject, loader.render_to_string(email_template_name, context), from_email, [to_email]
-        )
+        body = loader.render_to_string(email_template_name, context)
+        mail = EmailMessage(subject, body, from_email, [to_email])
         start_thread(partial(_send, mail), name="password mail")
 
 
-def _send(mail: EmailMultiAlternatives) -> None:
+def _send(mail: EmailMessage) -> bool:
+    """Send the mail; False if the mail server does not take it."""
     try:
         mail.send()
     except (SMTPException, OSError) as error:
-        logger.warning("A link for a new password could not be mailed (%s).", type(error).__name__)
+        logger.warning("A link for a password could not be mailed (%s).", type(error).__name__)
+        return False
+    return True
 
 
 class NewPasswordForm(auth_forms.SetPasswordForm):  # type: ignore[type-arg]

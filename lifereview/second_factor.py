@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import secrets
 from base64 import b32encode
-from collections.abc import Callable
 from typing import Any
 
-import segno
 from django import forms
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -30,10 +28,10 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from lifereview.middleware import Handler
+
 SPARE_CODES = 8
 ISSUER = "Life Review"
-
-Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
 def second_factor_middleware(get_response: Handler) -> Handler:
@@ -96,6 +94,8 @@ def second_factor(request: HttpRequest) -> HttpResponse:
         form.add_error("code", "This code is wrong or was used. Wait for the next one, and type it again.")
     if is_known:
         return _page(request, form=form)
+    import segno  # late: only somebody who sets up an app needs it
+
     device = _new_device(user)
     qr = segno.make(device.config_url).svg_data_uri(scale=5, border=2)
     return _page(request, form=form, qr=qr, secret=_readable_secret(device))

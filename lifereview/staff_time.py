@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from django import forms
@@ -16,14 +16,21 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminSelectWidget
 
+from lifereview.middleware import Handler
 from lifereview.models import StaffSettings
 
 IN_SESSION = "time_zone"  # so that a staff page costs no query for it
 DEFAULT = "UTC"
-# The Etc zones have their signs turned round; the others without a continent are old names.
-ZONES = [DEFAULT, *sorted(name for name in available_timezones() if "/" in name and name[:4] != "Etc/")]
 
-Handler = Callable[[HttpRequest], HttpResponseBase]
+
+@cache
+def zones() -> tuple[str, ...]:
+    """The zones to choose from. They are read from hundreds of files, so not at the start of each process.
+
+    The Etc zones have their signs turned round; the others without a continent are old names.
+    """
+    names = (name for name in available_timezones() if "/" in name and not name.startswith("Etc/"))
+    return (DEFAULT, *sorted(names))
 
 
 def staff_time_zone(get_response: Handler) -> Handler:
@@ -43,13 +50,13 @@ def _zone_of(request: HttpRequest) -> str:
     if name is None:
         chosen = StaffSettings.objects.filter(user=request.user.pk).values_list("time_zone", flat=True)
         name = request.session[IN_SESSION] = chosen.first() or DEFAULT
-    return name if name in ZONES else DEFAULT
+    return name if name in zones() else DEFAULT
 
 
 class TimeZoneForm(forms.Form):
     time_zone = forms.ChoiceField(
         label="Show times in",
-        choices=[(name, name.replace("_", " ")) for name in ZONES],
+        choices=lambda: [(name, name.replace("_", " ")) for name in zones()],
         widget=UnfoldAdminSelectWidget,
         help_text="Days of the budget and of the charts stay those of UTC.",
     )

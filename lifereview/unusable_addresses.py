@@ -7,11 +7,12 @@ this, each list of the staff pages would answer such a value with a server error
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from django.http import HttpRequest, HttpResponseBase
 
 from lifereview.error_pages import unusable_address
+from lifereview.middleware import Handler
 
 MOST_SEARCH_WORDS = 40  # each is looked for in every field of a list, so the work grows with both
 MOST_SEARCH_CHARACTERS = 1_000
@@ -19,8 +20,6 @@ MOST_SEARCH_CHARACTERS = 1_000
 _HAS_NUL = "The address holds a NUL character."
 _HUGE_NUMBER = re.compile(r"[+-]?\d{19,}")  # 64 bits hold every number of 18 digits
 _YEAR = re.compile(r"0*[1-9]\d{0,3}")
-
-Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
 def refuse_unusable_addresses(get_response: Handler) -> Handler:

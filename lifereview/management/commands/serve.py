@@ -25,7 +25,6 @@ from lifereview import settings as lifereview_settings
 from lifereview.database_errors import require_database
 from lifereview.env.unknown_variables import unknown_variables, warning_about
 from lifereview.listening import problem_with_address, site_addresses
-from lifereview.private_files import tighten
 from lifereview.start.verdict import disk_problem, reason_to_only_play
 from lifereview.supervisor import Child, Supervisor
 from lifereview.temporary_files import use_own_temporary_folder
@@ -80,7 +79,6 @@ class Command(BaseCommand):
         if disk:
             self.stderr.write(f"{disk}. Until then this host keeps no clips of its own.")
         require_database()
-        tighten(settings.VAR_DIR, settings.TTSCACHE["files_dir"])
         call_command("migrate", verbosity=0)
         _collect_static_files()
         # First in the queue, so that the cluster reports that it works before it is busy.
