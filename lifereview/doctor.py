@@ -32,6 +32,7 @@ from lifereview.proxy_headers import forwarded_headers_seen
 from ttscache.conf import conf
 from ttscache.coordination.hosts import HEARTBEAT_LOST_SECONDS, name_of
 from ttscache.models import LastProviderOutcome, ProcessReport
+from ttscache.monitoring.alerts import STORAGE_SHARE
 from ttscache.monitoring.health import Part, parts
 from ttscache.monitoring.inventory import clips_held, files_here, heartbeats
 from ttscache.renditions.current import live_rendition
@@ -146,7 +147,7 @@ def _room() -> Iterator[DoctorLine]:
     limit = given.storage_limit_bytes
     used = sum(each.stored_bytes for each in held)
     says = f"{sum(each.clips for each in held)} clips, {filesizeformat(used)}"
-    is_tight = bool(limit) and used > limit * 0.9
+    is_tight = bool(limit) and used > limit * STORAGE_SHARE
     if limit:
         says += f" of {filesizeformat(limit)}"
     yield DoctorLine("permanent", says, LineState.WARNING if is_tight else LineState.OK)

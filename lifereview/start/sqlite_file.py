@@ -23,8 +23,8 @@ Restore the file from a backup. To begin a new site on purpose, move this whole 
 
 # What the listener's page is read from. A site whose database lost one of these can play nothing.
 _TABLES_TO_PLAY_FROM = (
-    "django_migrations", "narratives_journey", "narratives_narrative", "narratives_revision", "ttscache_pin",
-    "ttscache_rendition", "tts_cache",
+    "django_migrations", "narratives_journey", "narratives_publication", "narratives_publicationentry",
+    "narratives_narrative", "narratives_revision", "ttscache_pin", "ttscache_rendition", "tts_cache",
 )  # fmt: skip
 _CLIP = re.compile(r"[0-9a-f]{32}\.\w+")
 _CHECK_SECONDS = 1.0  # a database of many gigabytes is checked in part

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from narratives.models import (
     text_role,
 )
 from narratives.publishing.clips import journey_entries, kind_of_clip
-from narratives.publishing.draft_changes import DraftChanges, draft_changes_of, next_entries_of
+from narratives.publishing.draft_changes import DraftChanges, draft_changes, draft_changes_of, next_entries_of
 from narratives.text.lexicon import Lexicon
 from ttscache.conf import conf
 from ttscache.warming import ClipSpec
@@ -103,7 +103,7 @@ def _said(title: str, text: str, lexicon: Lexicon) -> dict[str, Any]:
 # --- of the draft ------------------------------------------------------------------------------------------
 def version_of_draft(journey: Journey) -> NextVersion:
     """The whole draft: its texts, their words, order and kinds. Deleted texts are not in it."""
-    changes = draft_changes_of([journey.pk])[journey.pk]
+    changes = draft_changes(journey)
     before = {each.narrative_id: each for each in changes.entries}
     reworded = {each.pk for each in changes.reworded}
     lines = [
@@ -207,9 +207,9 @@ def versions_of_sounds() -> list[NextVersion]:
     ]
 
 
-def _spoken(entry: PublicationEntry, lexicon: Lexicon, otherwise: Iterable[int]) -> VersionLine:
+def _spoken(entry: PublicationEntry, lexicon: Lexicon, otherwise: Container[int]) -> VersionLine:
     line = VersionLine.of_entry(entry)
-    if entry.narrative_id not in set(otherwise):
+    if entry.narrative_id not in otherwise:
         return line
     said = _said(entry.revision.title, entry.revision.text, lexicon)
     return replace(line, said=said, taken_along=False)

@@ -18,11 +18,11 @@ from django.views.decorators.http import require_safe
 from ttscache import warming
 from ttscache.delivery import http
 from ttscache.errors import SpeechError
+from ttscache.generation.refused_takes import take_as_entry
 from ttscache.models import Clip, RefusedTake
 from ttscache.staff.pages import StaffAdmin, has_said_yes
 from ttscache.staff.refused_takes import ShownTake
 from ttscache.staff.wording import being_made_in_words
-from ttscache.tiers import Entry, checksum_of
 from ttscache.warming import ClipSpec, Plan, remaking
 from ttscache.wiring import speech_cache
 
@@ -49,19 +49,10 @@ class RefusedTakePages(StaffAdmin):
         """Play the refused recording to staff. Nothing on the way may keep it."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        take = self._take(request, pk)
-        audio, clip = bytes(take.audio), take.clip
-        entry = Entry(
-            content_hash=clip.content_hash,
-            audio=audio,
-            audio_format=clip.audio_format,
-            checksum=checksum_of(audio),
-            duration_ms=take.duration_ms or 0,
-            content_type=clip.content_type,
-            voice=clip.voice,
-            model=clip.model,
-            characters=len(clip.content_text),
-        )
+        take = _undecided_of(self.get_or_404(request, str(pk)))  # private clips are not among the rows here
+        if take is None:
+            raise Http404
+        entry = take_as_entry(take)
         return http.deliver(
             request, entry, cache_status="lifereview; detail=refused", cache_control=f"private, {http.NEVER}"
         )
@@ -117,18 +108,15 @@ class RefusedTakePages(StaffAdmin):
             raise PermissionDenied
         clip = self.get_or_404(request, str(pk))
         back = _way_back_to(request, clip)
-        take = RefusedTake.objects.undecided().select_related("clip").filter(clip=clip).first()
+        take = _undecided_of(clip)
         if take is None:
             says = "This recording no longer waits for a decision."
             self.message_user(request, says, messages.INFO)
         return take, back
 
-    def _take(self, request: HttpRequest, pk: UUID) -> RefusedTake:
-        clip = self.get_or_404(request, str(pk))  # private clips are not among the pages' rows
-        take = RefusedTake.objects.undecided().select_related("clip").filter(clip=clip).first()
-        if take is None:
-            raise Http404
-        return take
+
+def _undecided_of(clip: Clip) -> RefusedTake | None:
+    return RefusedTake.objects.undecided().select_related("clip").filter(clip=clip).first()
 
 
 def _named(clip: Clip) -> str:

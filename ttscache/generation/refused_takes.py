@@ -135,7 +135,7 @@ def accept_take(take: RefusedTake, tiers: TierChain, leases: Leases) -> Entry:
     left_behind = held.remembers
     try:
         _check_undecided(take)  # again, now that nobody else can make the clip
-        entry = _entry_of(take, facts)
+        entry = take_as_entry(take, facts)
         # First, so that a check of the stored clips never meets it without this.
         Clip.objects.filter(pk=clip.pk).update(accepted_checksum=entry.checksum)
         if not tiers.store_permanently(entry):
@@ -179,20 +179,21 @@ def _facts_of(audio: bytes, job: GenerationJob, reason: str) -> sound.Sound | No
         return None
 
 
-def _entry_of(take: RefusedTake, facts: sound.Sound) -> Entry:
+def take_as_entry(take: RefusedTake, facts: sound.Sound | None = None) -> Entry:
+    """The recording as a clip to play; with the facts of its examination, as a clip to keep."""
     clip, audio = take.clip, bytes(take.audio)
     return Entry(
         content_hash=clip.content_hash,
         audio=audio,
         audio_format=clip.audio_format,
         checksum=checksum_of(audio),
-        duration_ms=facts.duration_ms,
+        duration_ms=facts.duration_ms if facts else take.duration_ms or 0,
         content_type=clip.content_type,
         voice=clip.voice,
         model=clip.model,
         characters=len(clip.content_text),
-        loudness_dbfs=facts.loudness_dbfs,
-        waveform=facts.waveform,
+        loudness_dbfs=facts.loudness_dbfs if facts else None,
+        waveform=facts.waveform if facts else b"",
         made_ahead=take.made_ahead,
     )
 
