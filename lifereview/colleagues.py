@@ -14,6 +14,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.contrib.admin import site
 from django.contrib.auth import forms as auth_forms
 from django.contrib.auth import views
 from django.contrib.auth.models import Group, Permission, User
@@ -42,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 ROLES = {
     "Editor": "writes and changes texts, and cannot publish",
-    "Publisher": "does the same, publishes, and has audio made, which costs money",
+    "Publisher": "writes texts, publishes them, and has audio made, which costs money",
     "Analyst": "reads the dashboard and the figures",
     "Operator": "keeps the site running: audio jobs, clean-ups, API tokens",
 }
@@ -113,7 +114,8 @@ def role_of(user: User) -> str:
 
 def _roles_of(giver: User) -> Iterable[tuple[str, str]]:
     """The roles that this person may give: those whose rights they have. Groups may be gone."""
-    for group in Group.objects.filter(name__in=ROLES).prefetch_related("permissions__content_type"):
+    groups = Group.objects.filter(name__in=ROLES).prefetch_related("permissions__content_type")
+    for group in sorted(groups, key=lambda each: list(ROLES).index(each.name)):
         if giver.is_superuser or giver.has_perms([_named(each) for each in group.permissions.all()]):
             yield group.name, ROLES[group.name]
 
@@ -188,13 +190,17 @@ class NewPasswordForm(auth_forms.SetPasswordForm):  # type: ignore[type-arg]
             self.fields[name].widget = UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
 
 
-class _TitledView:
+class _ThemedView:
+    """Has the names and colours of the staff pages."""
+
+    request: HttpRequest
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)  # type: ignore[misc]
-        return context | {"site_title": "Life Review", "is_mail_set_up": settings.IS_MAIL_SET_UP}
+        return {**site.each_context(self.request), **context, "is_mail_set_up": settings.IS_MAIL_SET_UP}
 
 
-class ForgottenPasswordView(_TitledView, views.PasswordResetView):
+class ForgottenPasswordView(_ThemedView, views.PasswordResetView):
     form_class = ForgottenPasswordForm
     template_name = "registration/forgotten.html"
     email_template_name = "registration/forgotten_mail.txt"
@@ -211,11 +217,11 @@ class ForgottenPasswordView(_TitledView, views.PasswordResetView):
         return super().post(request, *args, **kwargs)
 
 
-class LinkSentView(_TitledView, views.PasswordResetDoneView):
+class LinkSentView(_ThemedView, views.PasswordResetDoneView):
     template_name = "registration/link_sent.html"
 
 
-class NewPasswordView(_TitledView, views.PasswordResetConfirmView):
+class NewPasswordView(_ThemedView, views.PasswordResetConfirmView):
     """Sets the password, signs the person in, and leads to the first page."""
 
     form_class = NewPasswordForm

@@ -12,6 +12,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.contrib.admin import site
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
@@ -31,7 +32,6 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from lifereview.middleware import Handler
 
 SPARE_CODES = 8
-ISSUER = "Life Review"
 
 
 def second_factor_middleware(get_response: Handler) -> Handler:
@@ -146,4 +146,5 @@ def _way_on(request: HttpRequest) -> str:
 
 
 def _page(request: HttpRequest, **context: Any) -> TemplateResponse:
-    return TemplateResponse(request, "registration/second_factor.html", {"site_title": ISSUER, **context})
+    context = {**site.each_context(request), **context}
+    return TemplateResponse(request, "registration/second_factor.html", context)

@@ -253,6 +253,7 @@ FIRST_STAFF_USER = {
     "email": env.text("DJANGO_SUPERUSER_EMAIL"),
     "password": env.text("DJANGO_SUPERUSER_PASSWORD"),
 }
+OTP_TOTP_ISSUER = "Life Review"  # the name under which an app lists the codes
 STAFF_TWO_FACTOR = env.flag("STAFF_TWO_FACTOR", default=False)
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"  # after opening the login page directly
@@ -273,6 +274,7 @@ globals().update(mail_settings(env))  # EMAIL_…, DEFAULT_FROM_EMAIL
 # --- language, time, static files ------------------------------------------------------------------------
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = ["lifereview.formats"]
 USE_I18N = True
 USE_TZ = True
 STATIC_URL = f"{FORCE_SCRIPT_NAME or ''}/static/"

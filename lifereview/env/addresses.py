@@ -13,8 +13,8 @@ from pathlib import Path
 Address = IPv4Address | IPv6Address
 
 _LOCAL_IPV4 = re.compile(r"\|-- ([\d.]+)\n\s+/32 host LOCAL")  # in /proc/net/fib_trie
-# These addresses are reserved for documentation (RFC 5737, RFC 3849). A datagram socket that "connects" sends nothing; it only
-# chooses the address from which it would send.
+# These addresses are reserved for documentation (RFC 5737, RFC 3849). A datagram socket that "connects" sends
+# nothing; it only chooses the address from which it would send.
 _ELSEWHERE = ((socket.AF_INET, "198.51.100.1"), (socket.AF_INET6, "2001:db8::1"))
 
 
