@@ -32,13 +32,26 @@ def test_a_postgresql_that_is_away_gets_one_line_without_its_password(tmp_path: 
     assert "hush" not in line
 
 
-def test_a_damaged_sqlite_file_gets_one_line_that_names_its_folder(tmp_path: Path) -> None:
+@pytest.fixture
+def damaged(tmp_path: Path) -> Site:
+    """A site whose SQLite file holds no database."""
     (tmp_path / "var").mkdir()
     (tmp_path / "var" / "lifereview.sqlite3").write_bytes(b"no database at all, but a letter to Ana" * 100)
-    line = only_line_of(Site(tmp_path / "var").manage("serve"))
+    return Site(tmp_path / "var")
 
-    assert f"VAR_DIR='{tmp_path / 'var'}' cannot be used" in line
+
+def test_a_command_on_a_damaged_sqlite_file_gets_one_line_that_names_its_folder(damaged: Site) -> None:
+    line = only_line_of(damaged.manage("prune"))
+
+    assert f"VAR_DIR='{damaged.var_dir}' cannot be used" in line
     assert "not a database" in line
+
+
+def test_a_start_on_a_damaged_sqlite_file_gets_one_line_with_the_remedy(damaged: Site) -> None:
+    line = only_line_of(damaged.manage("serve"))
+
+    assert f"{damaged.var_dir / 'lifereview.sqlite3'} is damaged (file is not a database)" in line
+    assert "restore it from a backup" in line
 
 
 @pytest.mark.parametrize(
