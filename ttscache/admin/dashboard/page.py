@@ -36,8 +36,8 @@ from ttscache.hooks import ActionItem
 from ttscache.models import WarmRun
 from ttscache.reports.action_items import action_items_without_figures
 from ttscache.reports.background_work import failed_lately
-from ttscache.reports.report import Report, report
 from ttscache.reports.csv_export import demo_mark
+from ttscache.reports.report import Report, report
 from ttscache.reports.retirements import VOICES_PAGE
 from ttscache.reports.scope import RANGES, VIEWS, Scope
 from ttscache.reports.storage import GROWTH_DAYS, NEVER_HEARD_DAYS
