@@ -156,6 +156,10 @@ class ScheduleAdmin(q_admin.ScheduleAdmin, ModelAdmin):  # type: ignore[misc]
     def has_add_permission(self, request: HttpRequest) -> bool:
         return _is_superuser(request)
 
+    @admin.display(description="last run")
+    def get_last_run(self, schedule: Schedule) -> Any:
+        return super().get_last_run(schedule)  # django-q2 heads this column "last_run"
+
 
 class EndedTaskAdmin(ModelAdmin):  # type: ignore[misc]
     """Only staff who may change tasks can run one again; django-q2 would let everyone who sees it."""

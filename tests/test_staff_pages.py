@@ -240,7 +240,10 @@ def test_staff_pages_have_no_violation_fit_the_window_and_have_every_control_in_
     found["preview of a file"] = problems(page, look, "preview of a file")
     refused_file(page, ids["journey"], tmp_path)
     found["refused file"] = problems(page, look, "refused file")
-    assert {name: problem for name, problem in found.items() if problem} == {}
+    lines = [
+        f"{name}, {kind}: {each}" for name, kinds in found.items() for kind in kinds for each in kinds[kind]
+    ]
+    assert not lines, "\n".join(lines)
 
 
 # --- what staff do, at every size and in both themes ------------------------------------------------------
