@@ -16,6 +16,7 @@ OUT_OF_REACH = """() => [...document.querySelectorAll("[x-on\\\\:click], [onclic
 NAMELESS = """() => [...document.querySelectorAll("a[href], button, [role=button]")]
   .filter((control) => control.checkVisibility() && !control.textContent.trim())
   .filter((control) => !control.ariaLabel && !control.title)
+  .filter((control) => !control.querySelector("[title], [aria-label]"))
   .map((control) => control.outerHTML.slice(0, 120))"""
 WIDER = """() => document.documentElement.scrollWidth > document.documentElement.clientWidth + 1
   ? [`${document.documentElement.scrollWidth} px in ${document.documentElement.clientWidth}`] : []"""
@@ -24,7 +25,8 @@ CUT_OFF = """() => {
   const scrolls = (element) => element &&
     (["auto", "scroll"].includes(getComputedStyle(element).overflowX) || scrolls(element.parentElement));
   const isShown = (control) => control.checkVisibility({ opacityProperty: true, visibilityProperty: true });
-  return [...document.querySelectorAll("main a[href], main button, main input, main select, main textarea")]
+  const controls = "a[href], button, input:not([type=hidden]), select, textarea";
+  return [...(document.querySelector("#main, main") ?? document).querySelectorAll(controls)]
     .filter((control) => isShown(control) && control.getBoundingClientRect().width > 2)
     .filter((control) => {
       const { left, right } = control.getBoundingClientRect();
@@ -32,7 +34,7 @@ CUT_OFF = """() => {
     })
     .map((control) => control.outerHTML.slice(0, 120));
 }"""
-SAVE_OUT_OF_SIGHT = """() => [...document.querySelectorAll("#submit-row button[type=submit]")].slice(0, 1)
+SAVE_OUT_OF_SIGHT = """() => [...document.querySelectorAll("#submit-row button[name=_save]")]
   .filter((save) => {
     const { top, bottom } = save.getBoundingClientRect();
     return top < 0 || bottom > innerHeight + 1;

@@ -33,7 +33,7 @@ def test_each_list_is_headed_with_its_word_of_the_menu(admin_client: Client) -> 
     pages = {name: admin_client.get(link).content.decode() for name, link in LISTS.items()}
     titles = {name: title_of(page) for name, page in pages.items()}
     heads = " ".join(re.findall(r"<thead\b.*?</thead>", "".join(pages.values()), re.DOTALL))
-    heads = re.sub(r'<span[^>]*material-symbols[^>]*>.*?</span>', "", heads, flags=re.DOTALL)
+    heads = re.sub(r"<span[^>]*material-symbols[^>]*>.*?</span>", "", heads, flags=re.DOTALL)
 
     assert len(titles) > 15
     assert titles == {name: f"{heading} | Life Review" for name, heading in HEADINGS.items()}
