@@ -54,29 +54,32 @@ class Prefetcher:
         if content_hash in self._seen:
             return
         try:
-            self._waiting.put_nowait(in_this_context(partial(self._prefetch, content_hash)))
+            self._waiting.put_nowait(in_this_context(partial(self._try, content_hash)))
         except Full:
             return
         self._seen[content_hash] = True
 
     def _run(self) -> None:
         while True:
-            prefetch = self._waiting.get()
+            work = self._waiting.get()
             if self._is_over.is_set():
                 return
-            prefetch()
+            work()
 
-    def _prefetch(self, content_hash: str) -> None:
+    def _try(self, content_hash: str) -> None:
         try:
             with returning_connections():  # the next key may be long in coming
-                specs = self._what_follows(content_hash)
-                if specs:
-                    scope = f"ahead, {specs[0].speech.voice}"
-                    prioritize(scope, specs, requested_by="a listener's question")
+                self._prefetch(content_hash)
         except Error:
             logger.debug("Prefetching waits for the database.")
         except Exception:
             logger.exception("Prefetching one clip failed.")
+
+    def _prefetch(self, content_hash: str) -> None:
+        specs = self._what_follows(content_hash)
+        if specs:
+            scope = f"ahead, {specs[0].speech.voice}"
+            prioritize(scope, specs, requested_by="a listener's question")
 
 
 _prefetcher: Prefetcher | None = None
