@@ -116,7 +116,7 @@ def page(browser: Browser, live_server: Any, admin_client: Any, look: str) -> It
     context = browser.new_context(
         base_url=live_server.url,
         viewport={"width": width, "height": height},
-        color_scheme=theme,
+        color_scheme="dark" if theme == "dark" else "light",
         reduced_motion="reduce",
     )
     cookie = admin_client.cookies["sessionid"].value

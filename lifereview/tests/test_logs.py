@@ -146,7 +146,7 @@ def test_a_strange_host_makes_one_short_line_without_a_traceback() -> None:
 
 
 # --- threads that work for a request ----------------------------------------------------------------------
-def in_a_request(request_id: str, work: Callable[[], None]) -> None:
+def in_a_request(request_id: str, work: Callable[[], object]) -> None:
     def serve() -> None:
         answered_with(True, request_id)
         work()
