@@ -218,6 +218,7 @@ def refused_file(page: Page, journey: int, folder: Path) -> None:
     page.locator("input[type=file]").set_input_files(file)
     page.get_by_role("button", name="Show the changes").click()
     expect(page.get_by_text("Nothing was imported, and nothing has changed.")).to_be_visible()
+    expect(page.get_by_role("link", name="Choose another file")).to_be_visible()
 
 
 def seen(
