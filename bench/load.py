@@ -37,6 +37,7 @@ class Load:
     requests: int
     seconds: float
     median_ms: float
+    p95_ms: float
     p99_ms: float
 
     @property
@@ -150,6 +151,7 @@ def main() -> None:
         requests=len(latencies),
         seconds=max(end for _, end, _ in results) - min(began for began, _, _ in results),
         median_ms=median(latencies),
+        p95_ms=quantiles(latencies, n=100)[94],
         p99_ms=quantiles(latencies, n=100)[98],
     )
     print(json.dumps(asdict(answer)))
