@@ -16,7 +16,7 @@ from harness.process import HOST
 from harness.site import WebServer
 
 MEBIBYTE = 1024**2
-CALLERS = 16
+CALLERS = 32
 MOST_REQUESTS = 200_000
 FAILING_CALLERS = 8
 TEXT_WORDS = (12, 40, 12, 90, 12, 40, 500)  # the last one is about the longest text of one call
