@@ -10,16 +10,16 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from harness.caller import clip_path, phrase
+from harness.caller import Caller, clip_path, hash_of, phrase
 from harness.openai_server import OpenAIServer
 from harness.process import HOST
 from harness.site import WebServer
 
-MEBIBYTE = 1024**2
+MEGABYTE = 1_000_000
 CALLERS = 32
 MOST_REQUESTS = 200_000
-FAILING_CALLERS = 8
-TEXT_WORDS = (12, 40, 12, 90, 12, 40, 500)  # the last one is about the longest text of one call
+FAILING_CALLERS = 12
+TEXT_WORDS = (12, 40, 12, 90, 12, 40, 12, 40, 12, 500)  # the last one is about the longest text of one call
 
 # By the word that a text begins with.
 REFUSED = "refused"
@@ -34,6 +34,26 @@ FAULTS: dict[str, str | int] = {
     "page": "html",
     "format": "wrong_format",
 }
+
+
+def settings(openai: OpenAIServer, *, tier_bytes: int) -> dict[str, str]:
+    """The settings of a site with one web process that speaks through this provider."""
+    return {
+        "OPENAI_API_KEY": "test",
+        "OPENAI_BASE_URL": openai.base_url,
+        "WEB_WORKERS": "1",
+        "TTS_MEMORY_BYTES": str(tier_bytes),
+        "TTS_TIMEOUT_SECONDS": "3",  # so that an answer that never comes ends soon
+        "THROTTLE_RATES": "generation=1000000/min",
+    }
+
+
+def stored_clips(site: WebServer, token: str, count: int = 20) -> list[str]:
+    """New texts whose clips are stored now."""
+    texts = [phrase(30) for _ in range(count)]
+    caller = Caller(site, token)
+    assert [caller.say(text).status for text in texts] == [200] * count
+    return texts
 
 
 def resident_bytes(pid: int) -> int:
@@ -62,10 +82,10 @@ def make_faulty(openai: OpenAIServer) -> None:
 class Hits:
     """GETs of stored clips, and POSTs that find them, over kept-alive connections."""
 
-    def __init__(self, site: WebServer, token: str, texts: list[str], hashes: list[str]) -> None:
+    def __init__(self, site: WebServer, token: str, texts: list[str]) -> None:
         self._site = site
         self._texts = texts
-        self._hashes = hashes
+        self._hashes = [hash_of(text) for text in texts]
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
     def run(self, requests: int) -> None:

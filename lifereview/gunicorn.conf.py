@@ -7,11 +7,11 @@ from typing import Any
 os.environ["LIFEREVIEW_PROCESS"] = "web"  # set before the settings are read: they give the web its pool
 
 from lifereview import settings
-from lifereview.heap import limit_heaps
 from lifereview.listening import bind_address, open_socket_file
 from lifereview.private_files import UMASK, tighten, write_privately
 from lifereview.server_errors import answer_server_errors_in_json
 from lifereview.temporary_files import folder_in_memory, use_own_temporary_folder
+from ttscache.heap import limit_heaps
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifereview.settings")
 # gunicorn would answer 500 to a request without this path; lifereview/sub_path.py serves both.

@@ -1,9 +1,9 @@
 """Byte hit ratio of the memory tier at 10% of a trace's bytes; the baseline is Belady's optimum for bytes.
 
 The traces are those of listening_trace.py: journeys in order, mixed with reflections that one person hears.
-The optimum knows the future and may keep parts of clips, so it is an upper bound (policies.py). The notes name
-the best fixed choice of clips, which also takes hindsight: without knowing who plays what next, hardly any
-policy does better.
+The optimum knows the future and may keep parts of clips, so it is an upper bound (policies.py). The notes
+name the best fixed choice of clips, which also takes hindsight: without knowing who plays what next, hardly
+any policy does better.
 """
 
 from __future__ import annotations
