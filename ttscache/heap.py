@@ -1,4 +1,4 @@
-"""Keeps the memory of a web process small: glibc gives freed memory back to the system.
+"""Keeps processes small: makes glibc give freed memory back to the system.
 
 By default glibc gives threads heaps of their own, up to eight for each core, and raises the size up to which
 it takes memory from them to 32 MiB as soon as a large block is freed. A sound that is decoded in one of many
