@@ -11,10 +11,12 @@ from lifereview.listening import bind_address, open_socket_file
 from lifereview.private_files import UMASK, tighten, write_privately
 from lifereview.server_errors import answer_server_errors_in_json
 from lifereview.temporary_files import folder_in_memory, use_own_temporary_folder
+from ttscache.heap import limit_heaps
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifereview.settings")
 # gunicorn would answer 500 to a request without this path; lifereview/sub_path.py serves both.
 os.environ.pop("SCRIPT_NAME", None)
+limit_heaps()
 write_privately()
 use_own_temporary_folder()
 tighten(settings.VAR_DIR, settings.TTSCACHE["files_dir"])
