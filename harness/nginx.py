@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from signal import SIGUSR1
 from types import TracebackType
 from typing import Self
 
@@ -36,13 +37,24 @@ class NginxServer:
     """Listens at `url` in front of hosts at these addresses (`127.0.0.1:8000`, `unix:/run/site.sock`).
 
     `below` is a path of nginx that leads to them, such as `/story`. `cuts_off`: nginx cuts that path off.
+    `clips_dir` is the site's NGINX_CLIPS_DIR, `clips_log` its NGINX_CLIPS_LOG; the log is written at once.
     """
 
-    def __init__(self, hosts: Sequence[str], *, below: str = "", cuts_off: bool = False) -> None:
+    def __init__(
+        self,
+        hosts: Sequence[str],
+        *,
+        below: str = "",
+        cuts_off: bool = False,
+        clips_dir: Path | None = None,
+        clips_log: Path | None = None,
+    ) -> None:
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}{below}"
         self._below, self._cuts_off = below, cuts_off
         self._hosts = hosts
+        self._clips_dir = clips_dir or Path("/nowhere")
+        self._clips_log = clips_log or Path("/dev/null")
         self._folder: Path | None = None
         self._server: ServerProcess | None = None
 
@@ -65,6 +77,11 @@ class NginxServer:
     ) -> None:
         self.close()
 
+    def reopen_logs(self) -> None:
+        """What logrotate asks of nginx after it has renamed a log."""
+        assert self._server is not None
+        self._server.send(SIGUSR1)
+
     def close(self) -> None:
         if self._server is not None:
             self._server.kill()
@@ -84,5 +101,7 @@ class NginxServer:
         rest = re.sub(r"(?m)^ +ssl_certificate.*\n", "", rest)
         rest = rest.replace("location / {", f"location {self._below}/ {{")
         if self._cuts_off:
-            rest = rest.replace("proxy_pass http://lifereview;", "proxy_pass http://lifereview/;")
+            rest = rest.replace("proxy_pass http://lifereview;", "proxy_pass http://lifereview/;", 1)
+        rest = rest.replace("/var/lib/lifereview-clips", str(self._clips_dir))
+        rest = re.sub(r"access_log \S+ (\w+).*;", rf"access_log {self._clips_log} \1;", rest)
         return before + hosts + rest.replace("listen 443 ssl http2;", f"listen {HOST}:{self.port};")

@@ -10,6 +10,7 @@ from ttscache.cache import ClipInTheMaking, Hit
 from ttscache.connections import release_connections
 from ttscache.delivery import http
 from ttscache.delivery.metering import Meter, is_counted
+from ttscache.delivery.offloading import offload
 from ttscache.delivery.waiting_room import waiting_room
 from ttscache.errors import SpeechError
 from ttscache.tiers import Entry
@@ -100,4 +101,4 @@ def _respond_with_clip(
     if is_counted(meter.request, response):
         meter.record(outcome, entry.size, made_ahead=entry.made_ahead)
     release_connections()  # the client may be slow
-    return response
+    return offload(meter.request, entry, response)
