@@ -37,7 +37,8 @@ class NginxServer:
     """Listens at `url` in front of hosts at these addresses (`127.0.0.1:8000`, `unix:/run/site.sock`).
 
     `below` is a path of nginx that leads to them, such as `/story`. `cuts_off`: nginx cuts that path off.
-    `clips_dir` is the site's NGINX_CLIPS_DIR, `clips_log` its NGINX_CLIPS_LOG; the log is written at once.
+    `clips_dir` is the site's NGINX_CLIPS_DIR, `clips_log` its NGINX_CLIPS_LOG. `log_at_once`: a
+    test need not wait for its lines.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class NginxServer:
         cuts_off: bool = False,
         clips_dir: Path | None = None,
         clips_log: Path | None = None,
+        log_at_once: bool = True,
     ) -> None:
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}{below}"
@@ -55,6 +57,7 @@ class NginxServer:
         self._hosts = hosts
         self._clips_dir = clips_dir or Path("/nowhere")
         self._clips_log = clips_log or Path("/dev/null")
+        self._log_at_once = log_at_once
         self._folder: Path | None = None
         self._server: ServerProcess | None = None
 
@@ -76,6 +79,12 @@ class NginxServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def pid(self) -> int:
+        """Of the master; its workers are its children."""
+        assert self._server is not None
+        return self._server.pid
 
     def reopen_logs(self) -> None:
         """What logrotate asks of nginx after it has renamed a log."""
@@ -103,5 +112,6 @@ class NginxServer:
         if self._cuts_off:
             rest = rest.replace("proxy_pass http://lifereview;", "proxy_pass http://lifereview/;", 1)
         rest = rest.replace("/var/lib/lifereview-clips", str(self._clips_dir))
-        rest = re.sub(r"access_log \S+ (\w+).*;", rf"access_log {self._clips_log} \1;", rest)
+        options = r"\1" if self._log_at_once else r"\1\2"
+        rest = re.sub(r"access_log \S+ (\w+)(.*);", rf"access_log {self._clips_log} {options};", rest)
         return before + hosts + rest.replace("listen 443 ssl http2;", f"listen {HOST}:{self.port};")

@@ -117,7 +117,7 @@ def essential(response: http.Response) -> list[tuple[str, str]]:
 def test_nginx_answers_with_the_headers_and_bytes_of_the_site(
     stranger: Caller, direct: Caller, path: str, method: str, headers: dict[str, str]
 ) -> None:
-    own, by_nginx = direct.ask(method, path, **headers), stranger.ask(method, path, **headers)
+    own, by_nginx = (each.ask(method, path, None, **headers) for each in (direct, stranger))
     assert (by_nginx.status, by_nginx.body) == (own.status, own.body)
     assert essential(by_nginx) == essential(own)
 
@@ -260,6 +260,6 @@ def test_nginx_no_longer_answers_a_clip_that_was_taken_back(front: Front, strang
     folder = front.folder / "links" / "public" / content_hash[:2] / content_hash
     wait_until(lambda: not folder.exists(), "the end of the link", seconds=25)
     lines = front.lines()
-    by_site = stranger.get(path)
-    assert by_site.headers["Cache-Control"] == "private, max-age=3600"
+    # A request that the site answers while it looks at the pins may delay it by a minute.
+    wait_until(lambda: stranger.get(path).status == 404, "the end of the clip", seconds=80)
     assert front.lines() == lines

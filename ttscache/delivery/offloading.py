@@ -30,7 +30,13 @@ def offload(request: HttpRequest, entry: Entry, response: HttpResponseBase) -> H
     if not path:
         return response
     handed_on = HttpResponse(headers={"X-Accel-Redirect": f"{_LOCATION}{path}"})
+    # nginx says by itself that a whole clip may be had in parts; twice would be once too often.
+    by_nginx = {
+        "Content-Length",
+        "Content-Range",
+        *(["Accept-Ranges"] if response.status_code == 200 else []),
+    }
     for name, value in response.headers.items():
-        if name not in ("Content-Length", "Content-Range"):
+        if name not in by_nginx:
             handed_on[name] = value
     return handed_on

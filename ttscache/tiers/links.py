@@ -108,8 +108,6 @@ class ClipLinks:
 def remove_links(folder: Path) -> None:
     """Remove all links from a folder that this host no longer uses. Touches nothing else in it."""
     for access in (PUBLIC, PRIVATE):
-        with suppress(OSError):
-            for start in os.listdir(folder / access):
-                for name in os.listdir(folder / access / start):
-                    if len(name) == _HASH_LENGTH:
-                        shutil.rmtree(folder / access / start / name, ignore_errors=True)
+        for each in (folder / access).glob("??/*"):
+            if len(each.name) == _HASH_LENGTH:
+                shutil.rmtree(each, ignore_errors=True)

@@ -18,6 +18,7 @@ from harness.clips import TEXT, speech
 from ttscache import tasks
 from ttscache.delivery import edge_log
 from ttscache.delivery.edge_log import CountedLines, count_log
+from ttscache.delivery.metering import requested_clip
 from ttscache.models import Clip, ContentType, DailyRequests, EdgeLogPosition, Usage
 from ttscache.wiring import speech_cache
 
@@ -73,7 +74,7 @@ def test_lines_are_counted_as_hits_of_the_outcome_edge(log: Path, clip: Clip) ->
     assert count_log(log, speech_cache()) == CountedLines(counted=3, other=1, unreadable=1)
 
     usage = Usage.objects.get()
-    price = speech_cache().ledger._price_usd(edge_log.requested_clip(clip))
+    price = speech_cache().ledger._price_usd(requested_clip(clip))
     assert (usage.outcome, usage.content_type, usage.voice) == ("edge", "question", "nova")
     assert (usage.requests, usage.warmed_hits, usage.audio_bytes) == (3, 3, 3 * SIZE)
     assert usage.characters == 3 * len(TEXT)
