@@ -23,6 +23,7 @@ error_log stderr warn;
 events {{}}
 http {{
     access_log off;
+    keepalive_requests 1000000;  # bench.load keeps its connections
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;
@@ -111,7 +112,7 @@ class NginxServer:
         rest = rest.replace("location / {", f"location {self._below}/ {{")
         if self._cuts_off:
             rest = rest.replace("proxy_pass http://lifereview;", "proxy_pass http://lifereview/;", 1)
-        rest = rest.replace("/var/lib/lifereview-clips", str(self._clips_dir))
+        rest = rest.replace("/var/lib/lifereview-clips/nginx", str(self._clips_dir))
         options = r"\1" if self._log_at_once else r"\1\2"
         rest = re.sub(r"access_log \S+ (\w+)(.*);", rf"access_log {self._clips_log} {options};", rest)
         return before + hosts + rest.replace("listen 443 ssl http2;", f"listen {HOST}:{self.port};")

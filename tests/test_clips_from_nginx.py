@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from harness import http
 from harness.caller import Caller, hash_of, phrase, sound_of
 from harness.nginx import NginxServer
 from harness.optional import skipped_when_unavailable
-from harness.process import HOST
+from harness.process import HOST, leashed
 from harness.site import WebServer
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
@@ -200,6 +202,7 @@ def test_the_site_sends_a_private_clip_whose_file_nginx_cannot_open(
     front: Front, caller: Caller, private: tuple[str, bytes]
 ) -> None:
     path, audio = private
+    before = sum(caller.by_tier().values())
     [link] = (front.folder / "links" / "private").rglob("*.mp3")
     link.chmod(0o600)
     try:
@@ -207,6 +210,8 @@ def test_the_site_sends_a_private_clip_whose_file_nginx_cannot_open(
     finally:
         link.chmod(0o644)
     assert (answer.status, answer.body) == (200, audio)
+    wait_until(lambda: sum(caller.by_tier().values()) > before, "the count", seconds=10)
+    assert sum(caller.by_tier().values()) == before + 1
 
 
 TAKE_BACK = """
@@ -229,6 +234,66 @@ def clip_of(stranger: Caller, position: int) -> tuple[str, str]:
     """Address and content hash of a published clip."""
     audio: Any = stranger.narratives()["narratives"][position]["audio"]
     return str(audio["url"]), str(audio["content_hash"])
+
+
+# Counts in small pieces, and says so before each of them.
+COUNT_IN_PIECES = """
+from pathlib import Path
+from ttscache.delivery import edge_log
+from ttscache.wiring import speech_cache
+
+def say_so():
+    print("piece", flush=True)
+    return False
+
+edge_log.CHUNK_BYTES = 2_000
+edge_log.count_log(Path("{0}"), speech_cache(), should_stop=say_so)
+"""
+
+
+def kill_in_mid_count(front: Front) -> None:
+    """Count, and kill the counting process after a few of many pieces."""
+    code = COUNT_IN_PIECES.format(front.log)
+    with subprocess.Popen(
+        leashed([front.site.python, "manage.py", "shell", "-c", code]),
+        cwd=front.site.project,
+        env=front.site.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as counting:
+        assert counting.stdout is not None
+        pieces = [next(line for line in counting.stdout if "piece" in line) for _ in range(4)]
+        counting.kill()
+    assert len(pieces) == 4
+
+
+def test_each_answer_of_nginx_is_counted_once_through_kills_and_rotation(
+    front: Front, stranger: Caller, caller: Caller, path: str
+) -> None:
+    front.site.manage("count_edge_log", check=True)
+    before = caller.by_tier()["edge"]
+    for _ in range(150):
+        stranger.get(path)
+    kill_in_mid_count(front)
+    for _ in range(5):
+        stranger.get(path)  # into the file that is about to be renamed
+    earlier = front.log.with_name("clips.log.1")
+    front.log.rename(earlier)
+    stranger.get(path)  # nginx still writes there
+    front.nginx.reopen_logs()
+    wait_until(front.log.exists, "the new log")
+    for _ in range(60):
+        stranger.get(path)
+    wait_until(lambda: time.time() - earlier.stat().st_mtime > 11, "a quiet log", seconds=30)
+    kill_in_mid_count(front)
+    stranger.get(path, Range="bytes=0-1")  # a probe
+    stranger.ask("HEAD", path)
+    counted = front.site.manage("count_edge_log", check=True).stdout
+    assert "0 lines cannot be read" in counted
+    wait_until(
+        lambda: caller.by_tier()["edge"] - before == 150 + 5 + 1 + 60, "the count of all answers", seconds=10
+    )
+    assert front.site.manage("count_edge_log", check=True).stdout.startswith("0 requests counted")
 
 
 def test_a_clip_that_was_made_again_is_never_answered_under_its_old_version(

@@ -24,6 +24,7 @@ from harness import Unavailable
 from harness.nginx import NginxServer
 from harness.process import HOST, ServerProcess, free_port, is_listening
 from harness.site import WebServer
+from harness.waiting import wait_until
 
 REPETITIONS = 8
 SECONDS = 1.0
@@ -37,6 +38,7 @@ error_log stderr warn;
 events {{}}
 http {{
     access_log off;
+    keepalive_requests 1000000;
     sendfile on;
     tcp_nopush on;
     types {{ audio/mpeg mp3; }}
@@ -78,7 +80,7 @@ class NginxSide:
         self.requests_per_second: list[float] = []
         self.cpu_microseconds: list[float] = []  # of nginx's workers, per request
         self._url, self._in_head = url, in_head
-        self._workers = psutil.Process(pid).children()
+        self._workers = wait_until(psutil.Process(pid).children, "the workers of nginx")
 
     def run(self) -> None:
         before = self._cpu_seconds()

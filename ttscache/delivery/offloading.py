@@ -8,23 +8,30 @@ from ttscache.tiers import Entry
 from ttscache.wiring import clip_links
 
 # nginx says with this header that it can (deploy/nginx.conf), so that a direct caller always gets bytes.
-OFFER = "X-Clip-Links"
+# It says "again" when it asks for the bytes of a file that it did not find.
+OFFER, IS_OFFERED, IS_RETRIED = "X-Clip-Links", "1", "again"
 _LOCATION = "/clips-of-this-host/"  # internal in deploy/nginx.conf; nobody outside can ask for it
 # nginx would judge these itself, without knowing the ETag that the site has already compared.
 _UNSUITED = ("If-Match", "If-Unmodified-Since")
 
 
+def was_offloaded(request: HttpRequest) -> bool:
+    """Whether nginx repeats a request that it could not answer as it was told: it is counted already."""
+    return request.headers.get(OFFER) == IS_RETRIED
+
+
 def offload(request: HttpRequest, entry: Entry, response: HttpResponseBase) -> HttpResponseBase:
     """Replace the body by the place where nginx finds it. nginx cuts out the requested range by itself.
 
-    It changes nothing unless the settings say that nginx sends private clips, and this nginx offered it.
+    Count the request before. It changes nothing unless the settings say that nginx sends private clips, and
+    this nginx has offered it.
     """
     links = clip_links()
     # nginx would not ignore a range that the site ignores.
     is_same_range = response.status_code == (206 if "Range" in request.headers else 200)
     if links is None or not links.are_private_linked or request.method != "GET" or not is_same_range:
         return response
-    if OFFER not in request.headers or any(name in request.headers for name in _UNSUITED):
+    if request.headers.get(OFFER) != IS_OFFERED or any(name in request.headers for name in _UNSUITED):
         return response
     path = links.path_of(entry)
     if not path:
