@@ -83,12 +83,12 @@ class NginxServer:
 
     @property
     def pid(self) -> int:
-        """Of the master; its workers are its children."""
+        """The process of the master; its workers are its children."""
         assert self._server is not None
         return self._server.pid
 
     def reopen_logs(self) -> None:
-        """What logrotate asks of nginx after it has renamed a log."""
+        """Open the logs anew, as logrotate asks after it has renamed one."""
         assert self._server is not None
         self._server.send(SIGUSR1)
 

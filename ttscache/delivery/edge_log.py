@@ -22,7 +22,7 @@ from django.utils import timezone
 from ttscache.accounting.ledger import EdgeHit
 from ttscache.cache import SpeechCache
 from ttscache.coordination.hosts import host_name
-from ttscache.delivery.log_lines import Heard, LineReader, UnreadableLine
+from ttscache.delivery.log_lines import Hearing, LineReader, UnreadableLine
 from ttscache.delivery.metering import requested_clip
 from ttscache.models import Clip, EdgeLogPosition, in_batches
 from ttscache.tiers.files import FileTier
@@ -39,7 +39,7 @@ _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 @dataclass(frozen=True, slots=True)
 class CountedLines:
-    """What an import found. `other` lines are about something else, or about requests that do not count."""
+    """The result of an import. `other` lines are about something else, or about requests that do not count."""
 
     counted: int = 0
     other: int = 0
@@ -97,7 +97,7 @@ def count_log(
 
 def _count(chunk: _Chunk, position: EdgeLogPosition, cache: SpeechCache) -> CountedLines | None:
     reader = LineReader("" if chunk.starts_file else position.columns)
-    heard: list[Heard] = []
+    heard: list[Hearing] = []
     unreadable = 0
     now = timezone.now()
     for line in chunk.lines:
@@ -130,13 +130,13 @@ def _count(chunk: _Chunk, position: EdgeLogPosition, cache: SpeechCache) -> Coun
     return CountedLines(len(hits), len(chunk.lines) - len(hits) - unreadable, unreadable)
 
 
-def _of_a_credible_time(heard: Heard, now: datetime) -> Heard:
+def _of_a_credible_time(heard: Hearing, now: datetime) -> Hearing:
     if not now - OLDEST <= heard.at <= now + NEWEST:
         raise UnreadableLine
     return heard
 
 
-def _hits(heard: Sequence[Heard]) -> Iterator[EdgeHit]:
+def _hits(heard: Sequence[Hearing]) -> Iterator[EdgeHit]:
     """Those of clips on record. A clip that was removed meanwhile has no kind and no price any more."""
     clips: dict[str, Clip] = {}
     for some in in_batches(sorted({each.content_hash for each in heard})):

@@ -41,7 +41,7 @@ class UnreadableLine(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Hearing:
     """A listener got a clip from its beginning. `sent_bytes` is set if only the clip's size can tell that."""
 
     at: datetime
@@ -55,7 +55,7 @@ class LineReader:
     def __init__(self, columns: str = "") -> None:
         self.columns = columns
 
-    def read(self, line: bytes) -> Heard | None:
+    def read(self, line: bytes) -> Hearing | None:
         """None for a line about something else, or about a request that does not count.
 
         Raises UnreadableLine.
@@ -83,7 +83,7 @@ class LineReader:
         except ValueError as error:
             raise UnreadableLine from error
 
-    def _of_columns(self, text: str) -> Heard | None:
+    def _of_columns(self, text: str) -> Hearing | None:
         cells = text.split("\t") if "\t" in text else text.split()
         names = self.columns.split()
         if len(cells) != len(names):
@@ -101,7 +101,7 @@ class LineReader:
         return _heard(at, method=method, clip=clip, status=status, part=part, sent=sent)
 
 
-def _of_combined(text: str) -> Heard | None:
+def _of_combined(text: str) -> Hearing | None:
     match = _COMBINED.fullmatch(text)
     if match is None:
         raise UnreadableLine
@@ -126,7 +126,7 @@ def _clip_of(address: str, result: str) -> str:
     return match["bucket"] or ("" if was_passed_on else match["here"])
 
 
-def _heard(at: str, *, method: str, clip: str, status: str, part: str, sent: str) -> Heard | None:
+def _heard(at: str, *, method: str, clip: str, status: str, part: str, sent: str) -> Hearing | None:
     """`part` is the Content-Range of the answer, or "-". Raises ValueError for a time that is none."""
     when = datetime.fromisoformat(at)
     if when.tzinfo is None:
@@ -135,7 +135,7 @@ def _heard(at: str, *, method: str, clip: str, status: str, part: str, sent: str
         return None
     when = when.astimezone(UTC)
     if status == "200":
-        return Heard(when, clip)
+        return Hearing(when, clip)
     if match := _CONTENT_RANGE.fullmatch(part):
-        return Heard(when, clip) if is_start(int(match[1]), int(match[2])) else None
-    return Heard(when, clip, sent_bytes=int(sent) if sent.isdecimal() else 0)
+        return Hearing(when, clip) if is_start(int(match[1]), int(match[2])) else None
+    return Hearing(when, clip, sent_bytes=int(sent) if sent.isdecimal() else 0)

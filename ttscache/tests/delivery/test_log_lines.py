@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ttscache.delivery.log_lines import LONGEST_LINE, Heard, LineReader, UnreadableLine
+from ttscache.delivery.log_lines import LONGEST_LINE, Hearing, LineReader, UnreadableLine
 
 pytestmark = pytest.mark.any_database
 
 CLIP = "ab" * 16
 AT = datetime(2026, 11, 29, 0, 16, 20, tzinfo=UTC)
-HEARD = Heard(AT, CLIP)
+HEARD = Hearing(AT, CLIP)
 
 
 def own(
@@ -43,7 +43,7 @@ FROM_BUCKET = f"GET /public/ab/{CLIP}.0123456789abcdef-76543210.mp3 HTTP/2.0"
         (combined(GET, rest=' "-" "Mozilla/5.0 (\\"odd\\")" "HIT"'), HEARD),
         (combined(GET, rest=' "-" "Mozilla/5.0" HIT'), HEARD),
         (combined(GET, rest=' "-" "Mozilla/5.0" MISS'), None),
-        (combined(GET, 206), Heard(AT, CLIP, sent_bytes=60_000)),
+        (combined(GET, 206), Hearing(AT, CLIP, sent_bytes=60_000)),
         (combined(GET, 304, "-"), None),
         (combined(GET.replace("GET", "HEAD")), None),
         (combined(FROM_BUCKET), HEARD),
@@ -54,7 +54,7 @@ FROM_BUCKET = f"GET /public/ab/{CLIP}.0123456789abcdef-76543210.mp3 HTTP/2.0"
         (combined("-", 408, "0"), None),
     ],
 )
-def test_lines_of_nginx_and_combined_logs_are_read(line: str, found: Heard | None) -> None:
+def test_lines_of_nginx_and_combined_logs_are_read(line: str, found: Hearing | None) -> None:
     assert LineReader().read(line.encode()) == found
 
 
@@ -101,13 +101,13 @@ def row(
         (row(206, part="0\t59999"), HEARD),
         (row(206, part="0\t1"), None),
         (row(206, part="1000\t59999"), None),
-        (row(206), Heard(AT, CLIP, sent_bytes=60_500)),
+        (row(206), Hearing(AT, CLIP, sent_bytes=60_500)),
         (row(method="HEAD"), None),
         (row(result="Miss", path=f"/public/ab/{CLIP}.0123456789abcdef-76543210.mp3"), HEARD),
         (row(path="/index.html"), None),
     ],
 )
-def test_rows_of_a_w3c_log_are_read_by_the_names_of_its_columns(line: str, found: Heard | None) -> None:
+def test_rows_of_a_w3c_log_are_read_by_the_names_of_its_columns(line: str, found: Hearing | None) -> None:
     reader = LineReader()
     assert reader.read(b"#Version: 1.0") is None
     assert reader.read(f"#Fields: {COLUMNS}".encode()) is None
