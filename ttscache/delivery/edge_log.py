@@ -39,7 +39,7 @@ _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 @dataclass(frozen=True, slots=True)
 class CountedLines:
-    """The result of an import. `other` lines are about something else, or about requests that do not count."""
+    """The result of an import. `other` lines are about something else, or do not count."""
 
     counted: int = 0
     other: int = 0
@@ -137,7 +137,7 @@ def _of_a_credible_time(heard: Hearing, now: datetime) -> Hearing:
 
 
 def _hits(heard: Sequence[Hearing]) -> Iterator[EdgeHit]:
-    """Those of clips on record. A clip that was removed meanwhile has no kind and no price any more."""
+    """Yield the hits of clips on record: a clip that was removed meanwhile has no kind and no price."""
     clips: dict[str, Clip] = {}
     for some in in_batches(sorted({each.content_hash for each in heard})):
         clips |= Clip.objects.defer("waveform").in_bulk(some, field_name="content_hash")
