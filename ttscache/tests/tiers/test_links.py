@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from harness.clips import KEY, entry
-from lifereview.private_files import tighten
 from ttscache.errors import TierError
 from ttscache.tiers import checksum_of
 from ttscache.tiers.files import FileTier
@@ -144,14 +143,3 @@ def test_a_clip_is_kept_where_no_link_can_be_made(tmp_path: Path) -> None:
     linked.folder.write_text("not a folder")
     with pytest.raises(TierError):  # the old version may still have a link
         linked.tier.put(published())  # type: ignore[arg-type]
-
-
-def test_files_with_links_stay_readable_for_nginx_and_all_others_are_closed(tmp_path: Path) -> None:
-    linked = Linked(tmp_path)
-    linked.tier.put(published())  # type: ignore[arg-type]
-    linked.tier.put(entry(KEY[::-1], OLD))
-    private = next((linked.files / "private").rglob("*.mp3"))
-    private.chmod(0o644)
-    tighten(tmp_path / "var", linked.files)
-    [public] = (linked.files / "public").rglob("*.mp3")
-    assert [stat.S_IMODE(file.stat().st_mode) for file in (public, private)] == [0o644, 0o600]
