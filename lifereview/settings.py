@@ -105,6 +105,7 @@ MIDDLEWARE = [
     *(["lifereview.middleware.refuse_changes"] if ONLY_PLAYS else []),
     "django.contrib.sessions.middleware.SessionMiddleware",
     "lifereview.middleware.HostChecks",
+    "ttscache.api.known_texts.known_texts_middleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "lifereview.second_factor.second_factor_middleware",
