@@ -26,6 +26,10 @@ class MemoryTier:
     def get(self, content_hash: str) -> Entry | None:
         return self._clips.get(content_hash)
 
+    def get_published(self, content_hash: str) -> Entry | None:
+        entry = self._clips.get(content_hash)
+        return entry if entry is not None and entry.is_published else None
+
     def put(self, entry: Entry) -> None:
         with self._writing:
             try:
