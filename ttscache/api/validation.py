@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from rest_framework import exceptions, serializers
+from rest_framework import exceptions, serializers, validators
 from rest_framework.request import Request
 
 from ttscache.api.errors import UnknownVoiceOf
 from ttscache.conf import conf
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class _NoSurrogates(validators.ProhibitSurrogateCharactersValidator):
+    """DRF's validator takes each character in turn, a millisecond for a long text, so it only names them."""
+
+    def __call__(self, value: Any) -> None:
+        if _SURROGATE.search(value):
+            super().__call__(value)
 
 
 class StrictCharField(serializers.CharField):
@@ -16,6 +27,8 @@ class StrictCharField(serializers.CharField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**({"trim_whitespace": False, "allow_blank": True} | options))
+        slow = validators.ProhibitSurrogateCharactersValidator
+        self.validators = [_NoSurrogates() if type(each) is slow else each for each in self.validators]
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):

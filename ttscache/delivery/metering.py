@@ -102,7 +102,7 @@ def asks_to_hear_it(request: HttpRequest, entry: Entry | None = None) -> bool:
         except Unsatisfiable:
             return False
         return part is None or is_start(part.first, part.last)
-    match = RANGE.fullmatch(request.headers.get("Range", "")) if request.method == "GET" else None
+    match = RANGE.fullmatch(request.META.get("HTTP_RANGE", "")) if request.method == "GET" else None
     if match is None:
         return True
     first, last, suffix = match.groups()

@@ -63,6 +63,9 @@ class FileTier:
                 return found
         return None
 
+    def get_published(self, content_hash: str) -> Entry | None:
+        return self._read(PUBLIC, content_hash)
+
     def put(self, entry: Entry) -> None:
         if entry.size > self._max_bytes:
             self.delete(entry.content_hash)  # an older version must not answer instead
