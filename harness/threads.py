@@ -1,4 +1,7 @@
-"""Tells what each thread of a running site does. Its environment needs what `dumping` returns."""
+"""Tells what each thread of a running site does, and what memory it needs.
+
+The site needs the environment that `dumping` returns.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.process import PROJECT
 from harness.site import WebServer
@@ -23,13 +27,8 @@ class ServerThread:
     stack: tuple[str, ...]
 
     @property
-    def is_of_pool(self) -> bool:
-        """Whether gunicorn's pool has it, for requests."""
-        return any(call.endswith(_WAITS_FOR_WORK) for call in self.stack)
-
-    @property
     def is_idle(self) -> bool:
-        """Whether it is a pool's thread that has no request."""
+        """Whether it is a thread of gunicorn's pool that has no request."""
         return bool(self.stack) and self.stack[-1].endswith(_WAITS_FOR_WORK)
 
 
@@ -39,12 +38,25 @@ def dumping(folder: Path) -> dict[str, str]:
 
 def threads_of(server: WebServer) -> list[ServerThread]:
     """Every Python thread of all web processes, as they are now."""
-    return [thread for pid in server.worker_pids() for thread in _threads(server, pid)]
+    return [
+        ServerThread(told["name"], tuple(told["stack"]))
+        for dump in _dumps(server)
+        for told in dump["threads"]
+    ]
 
 
-def _threads(server: WebServer, pid: int) -> list[ServerThread]:
+def memory_in_use(server: WebServer) -> int:
+    """Bytes that all web processes need, without garbage and without what their allocators keep for later."""
+    return sum(dump["memory"] for dump in _dumps(server))
+
+
+def _dumps(server: WebServer) -> list[Any]:
+    return [_dump(server, pid) for pid in server.worker_pids()]
+
+
+def _dump(server: WebServer, pid: int) -> Any:
     path = Path(server.env["THREAD_DUMPS"]) / f"{pid}.json"
     path.unlink(missing_ok=True)
     os.kill(pid, signal.SIGRTMIN)
     wait_until(path.exists, f"what the threads of process {pid} do", seconds=60)
-    return [ServerThread(told["name"], tuple(told["stack"])) for told in json.loads(path.read_text())]
+    return json.loads(path.read_text())

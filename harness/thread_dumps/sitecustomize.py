@@ -1,11 +1,13 @@
 """Python loads this at the start of each process that has this folder on its PYTHONPATH.
 
-A process that gets SIGRTMIN writes what each of its threads does into a file in the folder that THREAD_DUMPS
-names. gunicorn and Django use other signals. `harness/threads.py` reads the files.
+A process that gets SIGRTMIN writes what each of its threads does, and how much memory it needs, into a file
+in the folder that THREAD_DUMPS names; `harness/threads.py` reads it. gunicorn and Django use other signals.
 """
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import json
 import os
 import signal
@@ -26,9 +28,13 @@ def _dump(*_: object) -> None:
         }
         for ident, frame in sys._current_frames().items()
     ]
+    # The memory in use: without garbage, and after glibc has returned its free pages to the system.
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     path = Path(os.environ["THREAD_DUMPS"]) / f"{os.getpid()}.json"
     draft = path.with_suffix(".draft")
-    draft.write_text(json.dumps(told))
+    draft.write_text(json.dumps({"threads": told, "memory": resident}))
     draft.replace(path)
 
 
