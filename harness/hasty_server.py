@@ -17,7 +17,7 @@ class HastyWorker(HeadFirstWorker):
     socket_class = HastySocket
 
 
-def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+def answer_as_many_bytes(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Answer with as many bytes as the query says, after the whole body has come."""
     environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     size = int(environ["QUERY_STRING"] or 2)

@@ -8,12 +8,13 @@ is for a site without it, and for clips that nginx passes on while they are made
 from __future__ import annotations
 
 import errno
+import select
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import suppress
 from functools import partial
 from selectors import EVENT_READ
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 HEAD_SECONDS = 15.0  # from the connection, or the first byte of a further request, to the end of the head
-PIECE_BYTES = 65_536  # a longer head gets a thread, in which gunicorn refuses it
+MOST_HEAD_BYTES = 65_536  # a longer head gets a thread, in which gunicorn reads or refuses it
 LINGER_SECONDS = 2.0  # how long a client may take to close after the last answer
 # A thread waits this long for a client that sends and reads nothing. Each byte that moves earns the client a
 # bit of time back, at a quarter of the rate at which a clip plays.
@@ -46,39 +47,41 @@ class ClientSocket(socket.socket):
     least_bytes_per_second = LEAST_BYTES_PER_SECOND
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
-        with self._patiently():
-            data = super().recv(size, flags)
-        self._earn(len(data))
-        return data
+        if self.gettimeout() is not None:  # gunicorn limits this wait by itself
+            return super().recv(size, flags)
+        while True:
+            with suppress(BlockingIOError):
+                data = super().recv(size, flags | socket.MSG_DONTWAIT)
+                self._earn(len(data))
+                return data
+            self._wait_for(select.POLLIN)
 
     def sendall(self, data: ReadableBuffer, flags: int = 0, /) -> None:
-        # In pieces: a client that takes nothing must not earn more than the time for one.
-        whole = memoryview(data)
-        for start in range(0, len(whole), PIECE_BYTES):
-            piece = whole[start : start + PIECE_BYTES]
-            with self._patiently(len(piece)):
-                super().sendall(piece, flags)  # its timeout is for the whole piece, not for each byte
-            self._earn(len(piece))
+        if self.gettimeout() is not None:
+            super().sendall(data, flags)
+            return
+        rest = memoryview(data)
+        while rest:
+            with suppress(BlockingIOError):
+                sent = super().send(rest, flags | socket.MSG_DONTWAIT)
+                self._earn(sent)
+                rest = rest[sent:]
+                continue
+            self._wait_for(select.POLLOUT)
 
     def _earn(self, size: int) -> None:
         self.patience = min(self.most_patience, self.patience + size / self.least_bytes_per_second)
 
-    @contextmanager
-    def _patiently(self, size: int = 0) -> Iterator[None]:
-        """Limit a call that would wait without end. Where gunicorn has set a timeout, that one holds."""
-        if self.gettimeout() is not None:
-            yield
-            return
+    def _wait_for(self, event: int) -> None:
+        """Wait as long as there is patience, and then raise an error as if the client had left."""
         began = time.monotonic()
-        self.settimeout(max(self.patience, 0.0) + size / self.least_bytes_per_second + 0.001)
-        try:
-            yield
-        except TimeoutError as error:
-            # gunicorn, and Django while it reads a body, take it for a client that has left.
-            raise ConnectionResetError(errno.ECONNRESET, "The client is too slow.") from error
-        finally:
-            self.patience -= time.monotonic() - began
-            self.settimeout(None)
+        poll = select.poll()
+        poll.register(self, event)
+        is_ready = poll.poll(1_000 * self.patience)
+        self.patience = max(0.0, self.patience - (time.monotonic() - began))
+        if not is_ready:
+            # gunicorn logs nothing where the number is this one.
+            raise ConnectionResetError(errno.ECONNRESET, "The client is too slow.")
 
 
 class HeadFirstWorker(ThreadWorker):  # type: ignore[misc]
@@ -97,7 +100,11 @@ class HeadFirstWorker(ThreadWorker):  # type: ignore[misc]
         if conn.parser is not None and conn.parser.unreader.buf.getvalue():
             super().enqueue_req(conn)  # a part of the next request has been read with the last one
             return
-        self._watch(conn, self.pending_conns, HEAD_SECONDS, self._read_head)
+        conn.sock.setblocking(False)
+        if self._has_head(conn):
+            super().enqueue_req(conn)
+        else:
+            self._watch(conn, self.pending_conns, HEAD_SECONDS, self._read_head)
 
     def handle(self, conn: Any) -> Any:
         """Answer a request, in a thread."""
@@ -139,19 +146,22 @@ class HeadFirstWorker(ThreadWorker):  # type: ignore[misc]
         among.append(conn)
         self.poller.register(conn.sock, EVENT_READ, partial(reads, conn))
 
-    def _read_head(self, conn: Any, client: ClientSocket) -> None:
+    def _has_head(self, conn: Any) -> bool:
+        """Read what has come. A thread also takes a client that has left, and one whose head is too long."""
         try:
-            data = client.recv(PIECE_BYTES)
+            data = conn.sock.recv(MOST_HEAD_BYTES)
         except BlockingIOError:
-            return
+            return False
         except OSError:
-            data = b""  # the client is gone, which the thread notices as well
-        client.head += data
-        if data and END_OF_HEAD not in client.head and len(client.head) < PIECE_BYTES:
-            return
-        self.poller.unregister(client)
-        self.pending_conns.remove(conn)
-        super().enqueue_req(conn)
+            data = b""
+        conn.sock.head += data
+        return not data or END_OF_HEAD in conn.sock.head or len(conn.sock.head) >= MOST_HEAD_BYTES
+
+    def _read_head(self, conn: Any, client: ClientSocket) -> None:
+        if self._has_head(conn):
+            self.poller.unregister(client)
+            self.pending_conns.remove(conn)
+            super().enqueue_req(conn)
 
     def _read_rest(self, conn: Any, client: ClientSocket) -> None:
         """Throw away what comes after the answer.
@@ -160,13 +170,13 @@ class HeadFirstWorker(ThreadWorker):  # type: ignore[misc]
         answer (RFC 9112, section 9.6).
         """
         try:
-            if client.recv(PIECE_BYTES):
-                return
+            is_there = bool(client.recv(MOST_HEAD_BYTES))
         except BlockingIOError:
-            return
+            is_there = True
         except OSError:
-            pass  # the client is gone
-        self._drop(conn)
+            is_there = False
+        if not is_there:
+            self._drop(conn)
 
     def _drop(self, conn: Any) -> None:
         self._closing.remove(conn)

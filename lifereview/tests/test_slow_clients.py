@@ -53,7 +53,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HastyServer]:
             "--no-control-socket",
             "--no-sendfile",
             *how,
-            f"{named}:application",
+            f"{named}:answer_as_many_bytes",
         ],
         log=tmp_path_factory.mktemp("hasty") / "log",
     )
