@@ -20,7 +20,7 @@ def schedule_the_count(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ttscache", "0010_refused_takes"),
+        ("ttscache", "0011_voice_and_time_to_sound"),
         ("django_q", "0019_alter_task_options_alter_ormq_key_alter_ormq_lock_and_more"),
     ]
 
