@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from django.http import UnreadablePostError
+from django.http import RawPostDataException, UnreadablePostError
 from rest_framework import exceptions, serializers, validators
 from rest_framework.request import Request
 
@@ -59,7 +59,9 @@ def json_object(request: Request) -> dict[str, Any]:
     """The body as an object; empty if there is no body. Raises ParseError for other JSON, null included."""
     try:
         data = request.data
-    except UnreadablePostError as broken:  # the client has left, or was cut off because it is too slow
+    except (UnreadablePostError, RawPostDataException) as broken:
+        # The client has left, or was cut off because it is too slow. Django raises the second error when a
+        # middleware has met the first one already.
         raise exceptions.ParseError from broken
     if not isinstance(data, dict):
         raise exceptions.ParseError
