@@ -60,6 +60,10 @@ class MemoryTier:
             kept.requests += 1  # two threads may count one request; an approximation will do
         return kept.entry
 
+    def get_published(self, content_hash: str) -> Entry | None:
+        entry = self._clips.get(content_hash)
+        return entry if entry is not None and entry.is_published else None
+
     def put(self, entry: Entry) -> None:
         size = _size_of(entry)
         with self._writing:
