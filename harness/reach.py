@@ -1,4 +1,4 @@
-"""What keeps people from using a page, by keyboard, with a screen reader, or on a small screen."""
+"""Finds obstacles to people who use a page by keyboard, with a screen reader, or on a small screen."""
 
 from __future__ import annotations
 
