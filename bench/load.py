@@ -84,7 +84,8 @@ class Connection:
         if parts.hostname != HOST or parts.port is None:
             raise ValueError(f"load goes to {HOST} only, not to {url}")
         self._socket = socket.create_connection((HOST, parts.port), timeout=10)
-        lines = [f"GET {parts.path} HTTP/1.1", f"Host: {parts.netloc}", *headers, "", ""]
+        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        lines = [f"GET {target} HTTP/1.1", f"Host: {parts.netloc}", *headers, "", ""]
         self._request = "\r\n".join(lines).encode()
         self._buffer = bytearray(LARGEST_ANSWER)
         self._view = memoryview(self._buffer)

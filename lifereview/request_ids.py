@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import uuid
+import secrets
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,7 @@ class RequestIds:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         given = environ.pop("HTTP_X_REQUEST_ID", "")
         is_taken = environ.get("lifereview.is_from_proxy") and _WELL_FORMED.fullmatch(given)
-        request_id = given if is_taken else uuid.uuid4().hex
+        request_id = given if is_taken else secrets.token_hex(16)
         environ["HTTP_X_REQUEST_ID"] = request_id
         # Not reset at the end, because the body is sent after it. The thread's next request sets its own.
         _current.set(request_id)
