@@ -30,6 +30,7 @@ from harness.worker_memory import (
 ALLOWED_MEGABYTES = 130
 TIER_BYTES = 2_000_000
 HITS, FAILURES, ROUNDS = 100_000, 3_000, 5
+SETTLED_SECONDS = 15  # after each round: until then the process has returned what the requests held
 
 
 def measure() -> Iterator[Row]:
@@ -42,7 +43,6 @@ def measure() -> Iterator[Row]:
 def _rows(web: WebServer, openai: OpenAIServer) -> Iterator[Row]:
     (pid,) = web.worker_pids()
     token = web.api_token()
-    time.sleep(5)  # libraries load in the background
     yield from _row("after the start", pid, [_measured(pid)])
     hits = Hits(web, token, stored_clips(web, token))
     found = []
@@ -60,6 +60,7 @@ def _rows(web: WebServer, openai: OpenAIServer) -> Iterator[Row]:
 
 
 def _measured(pid: int) -> tuple[float, float]:
+    time.sleep(SETTLED_SECONDS)
     found = tuple((read(pid) - TIER_BYTES) / MEGABYTE for read in (private_bytes, resident_bytes))
     print(f"  private {found[0]:.1f} MB, resident {found[1]:.1f} MB", file=sys.stderr, flush=True)
     return found[0], found[1]
