@@ -68,6 +68,13 @@ class LocalTierContract(TierContract):
         assert tier.get(KEY).is_published  # type: ignore[union-attr]
         assert not tier.get(OTHER).is_published  # type: ignore[union-attr]
 
+    def test_a_local_tier_returns_only_published_clips_where_those_are_wanted(self, tier: LocalTier) -> None:
+        tier.put(entry())
+        tier.put(entry(OTHER, is_published=True))
+
+        assert tier.get_published(KEY) is None
+        assert tier.get_published(OTHER) == tier.get(OTHER)
+
     def test_a_newer_clip_survives_a_change_of_its_publicity(
         self, tier: LocalTier, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -17,7 +17,7 @@ from ttscache.tiers.chain import Hit
 from ttscache.wiring import speech_cache
 
 # Far less than the day that a prune waits at least, so that no clip is removed unseen in the meantime.
-REMEMBERED_SECONDS = 5.0
+REMEMBERED_SECONDS = 10.0
 _touched: TTLCache[str, bool] = TTLCache(10_000, REMEMBERED_SECONDS)
 
 
