@@ -16,7 +16,7 @@ from bench import rows
 from bench.table import Row, rendered
 from harness import Unavailable
 
-ONLY_BY_NAME = ("big_tables",)  # takes longer than all others together
+ONLY_BY_NAME = ("big_tables", "process_memory")  # each takes longer than all others together
 DEFAULT = f"if none is given, all but {', '.join(ONLY_BY_NAME)}"
 
 

@@ -37,6 +37,7 @@ class Load:
     requests: int
     seconds: float
     median_ms: float
+    p95_ms: float
     p99_ms: float
 
     @property
@@ -83,7 +84,8 @@ class Connection:
         if parts.hostname != HOST or parts.port is None:
             raise ValueError(f"load goes to {HOST} only, not to {url}")
         self._socket = socket.create_connection((HOST, parts.port), timeout=10)
-        lines = [f"GET {parts.path} HTTP/1.1", f"Host: {parts.netloc}", *headers, "", ""]
+        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        lines = [f"GET {target} HTTP/1.1", f"Host: {parts.netloc}", *headers, "", ""]
         self._request = "\r\n".join(lines).encode()
         self._buffer = bytearray(LARGEST_ANSWER)
         self._view = memoryview(self._buffer)
@@ -150,6 +152,7 @@ def main() -> None:
         requests=len(latencies),
         seconds=max(end for _, end, _ in results) - min(began for began, _, _ in results),
         median_ms=median(latencies),
+        p95_ms=quantiles(latencies, n=100)[94],
         p99_ms=quantiles(latencies, n=100)[98],
     )
     print(json.dumps(asdict(answer)))

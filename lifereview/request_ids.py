@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from ttscache.thread_context import carry_into_threads
+
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -16,10 +18,11 @@ _NAME = HEADER.lower()
 _WELL_FORMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,127}", re.ASCII)
 
 _current: ContextVar[str] = ContextVar("request_id", default="")
+carry_into_threads(_current)
 
 
 def current_request_id() -> str:
-    """The id of the request that this thread works on; empty outside a request."""
+    """The id of the request that this thread works for; empty outside a request."""
     return _current.get()
 
 

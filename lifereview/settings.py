@@ -163,7 +163,7 @@ Q_CLUSTER = {
     "save_limit": 0,
     "poll": 0.1,
     "catch_up": False,  # schedules that were missed while no cluster ran are not made up for
-    "label": "Background tasks",
+    "label": "Operation",  # as in the menu of the staff pages
 }
 
 # --- listeners -------------------------------------------------------------------------------------------

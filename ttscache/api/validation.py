@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from django.http import UnreadablePostError
 from rest_framework import exceptions, serializers, validators
 from rest_framework.request import Request
 
@@ -56,9 +57,13 @@ class StrictBooleanField(serializers.BooleanField):
 
 def json_object(request: Request) -> dict[str, Any]:
     """The body as an object; empty if there is no body. Raises ParseError for other JSON, null included."""
-    if not isinstance(request.data, dict):
+    try:
+        data = request.data
+    except UnreadablePostError as broken:  # the client has left, or was cut off because it is too slow
+        raise exceptions.ParseError from broken
+    if not isinstance(data, dict):
         raise exceptions.ParseError
-    return request.data
+    return data
 
 
 def checked_voice(voice: str | None, voices: tuple[str, ...]) -> str:

@@ -17,9 +17,8 @@ from django.http import (
 from django.utils.http import parse_etags
 
 from ttscache.audio import FORMATS
-from ttscache.delivery.clip_urls import version_of
 from ttscache.generation.recording import Recording
-from ttscache.tiers import Entry
+from ttscache.tiers import Entry, version_of
 
 FOREVER = "public, max-age=31536000, immutable"
 A_WHILE = "public, max-age=300"
@@ -31,8 +30,11 @@ RANGE = re.compile(r"bytes=\s*(?:(\d{1,19})-(\d{0,19})|-(\d{1,19}))\s*", re.ASCI
 
 
 def etag_of(entry: Entry) -> str:
-    """A strong validator (RFC 9110): it depends on the bytes alone, not on the address."""
-    return f'"{entry.checksum[:32]}"'
+    """A strong validator (RFC 9110): it depends on the bytes alone, not on the address.
+
+    nginx sends the same one, so it is made of what nginx knows: the version in the address, and the size.
+    """
+    return f'"{version_of(entry.checksum)}-{entry.size}"'
 
 
 def published_cache_control(request: HttpRequest, entry: Entry | None) -> str:

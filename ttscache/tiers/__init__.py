@@ -43,6 +43,11 @@ def checksum_of(audio: bytes) -> str:
     return hashlib.sha256(audio).hexdigest()
 
 
+def version_of(checksum: str) -> str:
+    """The `?v=` of a clip's address, which names its bytes."""
+    return checksum[:8]
+
+
 class Tier(Protocol):
     """A place that stores clips. Failures raise TierError; a miss is None."""
 
