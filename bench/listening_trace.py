@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, count
 
@@ -89,7 +89,7 @@ def _session(
 
 def _played(
     chance: random.Random, at: float, clip: int, sizes: dict[int, int]
-) -> Iterator[tuple[float, int]]:
+) -> Generator[tuple[float, int], None, float]:
     seconds = min(max(chance.lognormvariate(2.4, 0.6), SHORTEST_SECONDS), LONGEST_SECONDS)  # median 11 s
     size = sizes.setdefault(clip, round(seconds * BYTES_A_SECOND))
     yield at, clip
