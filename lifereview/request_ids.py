@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 HEADER = "X-Request-Id"
+_NAME = HEADER.lower()
 _WELL_FORMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,127}", re.ASCII)
 
 _current: ContextVar[str] = ContextVar("request_id", default="")
@@ -40,7 +41,7 @@ class RequestIds:
         _current.set(request_id)
 
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:
-            others = [(name, value) for name, value in headers if name.lower() != HEADER.lower()]
+            others = [(name, value) for name, value in headers if name.lower() != _NAME]
             return start_response(status, [*others, (HEADER, request_id)], *error)
 
         # No wrapper around the body: the server sends a file itself, and must see that it is one.

@@ -49,7 +49,7 @@ class SpeechRequest:
     def __post_init__(self) -> None:
         if not self.text.strip():
             raise EmptyText
-        if _UNSTORABLE.search(self.text) or _UNSTORABLE.search(self.instructions):
+        if not (is_storable(self.text) and is_storable(self.instructions)):
             raise BadText
 
     @property
@@ -108,6 +108,11 @@ class VoiceRendition:
             speed=self.speed,
             instructions=self.instructions,
         )
+
+
+def is_storable(text: object) -> bool:
+    """Whether this is a text that the database can hold."""
+    return isinstance(text, str) and _UNSTORABLE.search(text) is None
 
 
 def is_realtime(model: str) -> bool:

@@ -30,7 +30,7 @@ from ttscache.errors import EmptyText, TextTooLong, UnknownContentType
 from ttscache.models import ContentType
 from ttscache.plain_text import has_words
 from ttscache.renditions.current import request_for
-from ttscache.speech import SpeechRequest
+from ttscache.speech import SpeechRequest, is_storable
 from ttscache.wiring import speech_cache
 
 # The `content_type` that a caller may name, and the kind it is stored and counted as.
@@ -50,7 +50,6 @@ class TextToSpeechSerializer(serializers.Serializer[Any]):
     content_type = serializers.ChoiceField(choices=list(CONTENT_TYPES), default="narrative")
 
 
-# One for all requests: it keeps nothing of them, and a new one would copy its fields each time.
 _form = TextToSpeechSerializer()
 
 
@@ -113,10 +112,12 @@ def spoken_request(data: dict[str, Any]) -> tuple[SpeechRequest, ContentType, st
     # Before the serializer, whose message would repeat what was sent.
     if data.get("content_type", "narrative") not in list(CONTENT_TYPES):
         raise UnknownContentType(f"There is no such content type. Types: {', '.join(CONTENT_TYPES)}.")
-    words = _form.run_validation(data)
-    if len(words["text"]) > conf().max_chars:
+    text, voice = data["text"], data.get("voice")
+    if not (is_storable(text) and (voice is None or is_storable(voice))):
+        _form.run_validation(data)  # says what is wrong; it takes too long to ask it about each hit
+    if len(text) > conf().max_chars:
         raise TextTooLong(f"The text is too long: the limit is {conf().max_chars} characters.")
-    if not has_words(words["text"]):
+    if not has_words(text):
         raise EmptyText
-    voice = checked_voice(words.get("voice"), conf().voices)
-    return request_for(words["text"], voice), CONTENT_TYPES[words["content_type"]], voice
+    voice = checked_voice(voice, conf().voices)
+    return request_for(text, voice), CONTENT_TYPES[data.get("content_type", "narrative")], voice

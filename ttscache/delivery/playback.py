@@ -16,8 +16,9 @@ from ttscache.models import ACCESS_PRECISION, Clip
 from ttscache.tiers.chain import Hit
 from ttscache.wiring import speech_cache
 
-# Far less than the day that a prune waits at least, so that no clip is removed unseen in the meantime.
-REMEMBERED_SECONDS = 5.0
+# Short, because a clip that another process removes is answered for so long. A prune removes none that was
+# requested within a day.
+REMEMBERED_SECONDS = 1.0
 _touched: TTLCache[str, bool] = TTLCache(10_000, REMEMBERED_SECONDS)
 
 

@@ -1,0 +1,109 @@
+"""Posted texts that are answered before sessions and routes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from harness.api_calls import body_of, request_statements, say
+from harness.clips import TEXT, spoken
+from harness.fake_voice import FakeVoice
+from ttscache.api.known_texts import known_texts_middleware
+from ttscache.maintenance.pruning import remove_clip
+from ttscache.models import ApiToken, Clip, Pin
+from ttscache.renditions.current import refresh_renditions
+from ttscache.wiring import speech_cache
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("voice")]
+
+
+@pytest.fixture(autouse=True)
+def _a_clip_at_hand(voice: FakeVoice, caller: Client) -> None:
+    """A clip that was made and then played, so that this process has seen its record."""
+    body_of(say(caller, TEXT))
+    body_of(say(caller, TEXT))
+    refresh_renditions()
+
+
+def test_a_text_that_was_posted_a_moment_ago_makes_no_statement(caller: Client) -> None:
+    with request_statements() as made:
+        response = say(caller, TEXT)
+
+    assert response["Cache-Status"] == "lifereview; hit; detail=memory"
+    assert made == []
+
+
+@pytest.mark.parametrize("tier", ["memory", "file"])
+def test_a_published_text_makes_no_statement(
+    caller: Client, tier: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content_hash = Clip.objects.get().content_hash
+    Pin.objects.create(content_hash=content_hash, reason=Pin.Reason.LIVE)
+    speech_cache().tiers.set_published(frozenset([content_hash]))
+    monkeypatch.setattr("ttscache.delivery.playback._touched", {})
+    if tier == "file":
+        speech_cache().tiers.local[0].delete(content_hash)
+    with request_statements() as made:
+        response = say(caller, TEXT)
+
+    assert response["Cache-Status"] == f"lifereview; hit; detail={tier}"
+    assert made == []
+
+
+@pytest.mark.parametrize("headers", [{}, {"Range": "bytes=2-5"}, {"If-None-Match": "*"}])
+def test_a_known_text_is_answered_as_the_view_answers_it(
+    caller: Client, settings: Any, headers: dict[str, str]
+) -> None:
+    def ask() -> Any:
+        data = {"text": TEXT, "content_type": "question"}
+        return caller.post("/api/text-to-speech", data, content_type="application/json", headers=headers)
+
+    known = ask()
+    road = f"{known_texts_middleware.__module__}.{known_texts_middleware.__name__}"
+    settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if each != road]
+    caller.handler.load_middleware()
+    viewed = ask()
+
+    assert viewed.has_header("Allow") and not known.has_header("Allow")  # the one went through DRF
+    assert (known.status_code, body_of(known)) == (viewed.status_code, body_of(viewed))
+    for name in (
+        *("Content-Type", "Content-Length", "Content-Range", "ETag", "Cache-Control", "Cache-Status"),
+        *("Accept-Ranges", "Vary", "Content-Security-Policy"),
+    ):
+        assert known.get(name) == viewed.get(name), name
+
+
+def test_a_text_whose_clip_was_removed_a_moment_ago_is_made_anew(caller: Client, voice: FakeVoice) -> None:
+    assert remove_clip(Clip.objects.get(), "tests", speech_cache())
+
+    assert body_of(say(caller, TEXT)) == spoken(voice.calls[1])
+
+
+def test_a_persons_own_words_are_never_answered_with_a_kept_clip(caller: Client, voice: FakeVoice) -> None:
+    response = say(caller, TEXT, content_type="response")
+
+    assert body_of(response) == spoken(voice.calls[1])
+    assert response["Cache-Control"] == "no-store"
+
+
+def test_a_known_text_needs_a_token_for_speech_or_the_permission_of_the_settings(settings: Any) -> None:
+    def status_of(**headers: str) -> int:
+        return int(say(Client(headers=headers), TEXT).status_code)
+
+    figures_only = {"Authorization": f"Bearer {ApiToken.issue('figures', may_speak=False)}"}
+    wrong = {"Authorization": "Bearer wrong"}
+
+    assert [status_of(), status_of(**wrong), status_of(**figures_only)] == [401, 401, 403]
+    settings.TTSCACHE = {**settings.TTSCACHE, "allow_anonymous_text": True}
+    assert [status_of(), status_of(**wrong), status_of(**figures_only)] == [200, 401, 200]
+
+
+def test_a_known_text_is_refused_under_a_name_that_is_not_ours(caller: Client) -> None:
+    data = {"text": TEXT}
+    response = caller.post(
+        "/api/text-to-speech", data, content_type="application/json", headers={"Host": "evil.example"}
+    )
+
+    assert response.status_code == 400
