@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from statistics import median
 from typing import Any
@@ -27,10 +27,14 @@ class Judged(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A bound on the median of a figure. Rows where more is better have it from below, others from above."""
+    """A bound on the median of a figure. Rows where more is better have it from below, others from above.
+
+    `cause` says what keeps ours from it; the report shows it only while the target is missed.
+    """
 
     judged: Judged
     bound: float
+    cause: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +42,7 @@ class Row:
     """One figure per repetition, of ours and of what was measured together with it.
 
     The baseline is what ours replaces or has to beat, the limit is what nothing can beat. Each has as many
-    figures as ours, or none.
+    figures as ours, or one if it takes too long to be repeated, or none.
     """
 
     name: str
@@ -56,7 +60,7 @@ class Row:
         return _quotients(self.ours, self.baseline)
 
     @property
-    def judged(self) -> float | None:
+    def reached(self) -> float | None:
         """The figure that the target is about."""
         if self.target is None:
             return None
@@ -69,15 +73,15 @@ class Row:
             case Judged.TO_LIMIT:
                 figures = _quotients(self.ours, self.limit)
             case Judged.OVER_LIMIT:
-                figures = [ours - limit for ours, limit in zip(self.ours, self.limit, strict=True)]
+                figures = [ours - limit for ours, limit in _paired(self.ours, self.limit)]
         return median(figures)
 
     @property
     def is_met(self) -> bool | None:
-        judged = self.judged
-        if self.target is None or judged is None:
+        reached = self.reached
+        if self.target is None or reached is None:
             return None
-        return judged >= self.target.bound if self.is_more_better else judged <= self.target.bound
+        return reached >= self.target.bound if self.is_more_better else reached <= self.target.bound
 
     @property
     def target_text(self) -> str:
@@ -93,10 +97,10 @@ class Row:
         }[self.target.judged]
 
     @property
-    def judged_text(self) -> str:
+    def reached_text(self) -> str:
         """The figure that the target is about, such as "1.11 x the baseline"."""
-        judged = self.judged
-        if self.target is None or judged is None:
+        reached = self.reached
+        if self.target is None or reached is None:
             return ""
         ending = {
             Judged.FIGURE: self.unit,
@@ -104,7 +108,7 @@ class Row:
             Judged.TO_LIMIT: "x the limit",
             Judged.OVER_LIMIT: f"{self.unit} over the limit",
         }[self.target.judged]
-        return f"{figure(judged)} {ending}"
+        return f"{figure(reached)} {ending}"
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -135,9 +139,7 @@ class Row:
             "limit": median(self.limit) if self.limit else None,
             "ratio": median(ratios) if ratios else None,
             "ratio_to_limit": median(to_limit) if to_limit else None,
-            "target": self.target_text,
-            "judged": self.judged,
-            "is_met": self.is_met,
+            "target": self._target_as_json(),
             "notes": self.notes,
             "repetitions": {
                 "ours": list(self.ours),
@@ -146,11 +148,20 @@ class Row:
             },
         }
 
+    def _target_as_json(self) -> dict[str, Any] | None:
+        if self.target is None:
+            return None
+        words = {"text": self.target_text, "reached": self.reached, "is_met": self.is_met}
+        return asdict(self.target) | words
+
 
 def _quotients(ours: Sequence[float], others: Sequence[float]) -> list[float]:
-    if not others:
-        return []
-    return [one / other for one, other in zip(ours, others, strict=True)]
+    return [one / other for one, other in _paired(ours, others)] if others else []
+
+
+def _paired(ours: Sequence[float], others: Sequence[float]) -> list[tuple[float, float]]:
+    repeated = list(others) * len(ours) if len(others) == 1 else others
+    return list(zip(ours, repeated, strict=True))
 
 
 def figure(number: float) -> str:

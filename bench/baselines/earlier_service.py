@@ -9,14 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import threading
 import uuid
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from flask import Flask, Response, jsonify, request, send_file
+from psycopg_pool import ConnectionPool
 
 FOLDER = Path(os.environ["BENCH_CLIPS"])
 DATABASE_URL = os.environ["BENCH_DATABASE_URL"]
@@ -24,7 +23,6 @@ NARRATIVES: list[str] = json.loads(os.environ.get("BENCH_NARRATIVES", "[]"))
 
 app = Flask(__name__)
 memory_cache: dict[str, Path] = {}
-_of_thread = threading.local()
 
 
 @app.get("/api/health")
@@ -69,12 +67,13 @@ def _found(content_hash: str) -> Path | None:
         return path
     path = FOLDER / f"{content_hash}.mp3"
     if not path.exists():
-        row = _database().execute(
-            "SELECT file_data FROM tts_cache JOIN tts_cache_files ON tts_cache.id = cache_id"
-            " WHERE content_hash = %s AND is_active",
-            [content_hash],
-        )
-        if (found := row.fetchone()) is None:
+        with _database().connection() as connection:
+            found = connection.execute(
+                "SELECT file_data FROM tts_cache JOIN tts_cache_files ON tts_cache.id = cache_id"
+                " WHERE content_hash = %s AND is_active",
+                [content_hash],
+            ).fetchone()
+        if found is None:
             return None
         path.write_bytes(found[0])
     memory_cache[content_hash] = path
@@ -85,16 +84,17 @@ def _keep(content_hash: str, text: str, voice: str, sound: bytes) -> Path:
     path = FOLDER / f"{content_hash}.mp3"
     path.write_bytes(sound)
     number = uuid.uuid4()
-    _database().execute(
-        "INSERT INTO tts_cache (id, content_hash, content_text, voice, audio_file_path, audio_file_size)"
-        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-        [number, content_hash, text, voice, str(path), len(sound)],
-    )
-    _database().execute(
-        "INSERT INTO tts_cache_files (cache_id, file_data, file_size)"
-        " SELECT id, %s, %s FROM tts_cache WHERE id = %s",
-        [sound, len(sound), number],
-    )
+    with _database().connection() as connection:
+        connection.execute(
+            "INSERT INTO tts_cache (id, content_hash, content_text, voice, audio_file_path, audio_file_size)"
+            " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            [number, content_hash, text, voice, str(path), len(sound)],
+        )
+        connection.execute(
+            "INSERT INTO tts_cache_files (cache_id, file_data, file_size)"
+            " SELECT id, %s, %s FROM tts_cache WHERE id = %s",
+            [sound, len(sound), number],
+        )
     memory_cache[content_hash] = path
     return path
 
@@ -110,9 +110,7 @@ def _provider() -> Any:
     return OpenAI(api_key="bench", base_url=os.environ["BENCH_PROVIDER"])
 
 
-def _database() -> psycopg.Connection:
-    """Return the connection of this thread."""
-    if not hasattr(_of_thread, "connection"):
-        _of_thread.connection = psycopg.connect(DATABASE_URL, autocommit=True)
-    found: psycopg.Connection = _of_thread.connection
-    return found
+@lru_cache(maxsize=1)
+def _database() -> ConnectionPool:
+    """Return the pool of this process, which is made after the fork."""
+    return ConnectionPool(DATABASE_URL, min_size=1, max_size=4, open=True)

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import psutil
 import psycopg
 
 from bench.product import inside
-from harness import Unavailable
+from harness import Unavailable, http
 from harness.earlier_databases import AS_DOCUMENTED
 from harness.process import HOST, PROJECT, ServerProcess, free_port, is_alive, is_listening
 from harness.site import Site
@@ -27,10 +28,11 @@ from harness.waiting import wait_until
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A running server: its address, and a function that returns the pids of its workers."""
+    """A running server: its address, a function that returns the pids of its workers, and its start."""
 
     url: str
     worker_pids: Callable[[], Sequence[int]]
+    start_seconds: float
 
 
 @contextmanager
@@ -70,6 +72,7 @@ def under_gunicorn(
         conf = folder / "gunicorn.conf.py"
         own = {"bind": f"{HOST}:{port}", **settings}
         conf.write_text("".join(f"{name} = {value!r}\n" for name, value in own.items()))
+        began = time.monotonic()
         server = ServerProcess(
             [sys.executable, "-m", "gunicorn", "-c", conf, application],
             log=folder / "log",
@@ -82,7 +85,9 @@ def under_gunicorn(
         try:
             server.wait_until_ready(lambda: is_listening(port))
             wait_until(lambda: len(workers()) == settings["workers"], "the workers")
-            yield Baseline(f"http://{HOST}:{port}", workers)
+            url = f"http://{HOST}:{port}"
+            http.get(f"{url}/api/health")  # answered once a worker has loaded the application
+            yield Baseline(url, workers, time.monotonic() - began)
         finally:
             server.kill()
 
@@ -139,12 +144,14 @@ def plain_nginx(clips: Mapping[str, bytes]) -> Iterator[Baseline]:
             (folder / "clips" / f"{content_hash}.mp3").write_bytes(sound)
         conf = folder / "nginx.conf"
         conf.write_text(_NGINX.format(folder=folder, workers=os.cpu_count(), host=HOST, port=port))
+        began = time.monotonic()
         server = ServerProcess([program, "-p", folder, "-e", "stderr", "-c", conf], log=folder / "log")
         try:
             server.wait_until_ready(lambda: is_listening(port))
             yield Baseline(
                 f"http://{HOST}:{port}",
                 lambda: [each.pid for each in psutil.Process(server.pid).children() if is_alive(each)],
+                time.monotonic() - began,
             )
         finally:
             server.kill()
