@@ -74,7 +74,7 @@ class Row:
                 figures = _quotients(self.ours, self.limit)
             case Judged.OVER_LIMIT:
                 figures = [ours - limit for ours, limit in _paired(self.ours, self.limit)]
-        return median(figures)
+        return median(figures) if figures else None
 
     @property
     def is_met(self) -> bool | None:
@@ -156,7 +156,10 @@ class Row:
 
 
 def _quotients(ours: Sequence[float], others: Sequence[float]) -> list[float]:
-    return [one / other for one, other in _paired(ours, others)] if others else []
+    """Return a ratio for each repetition, or none where the other side is missing or zero."""
+    if not others or 0 in others:
+        return []
+    return [one / other for one, other in _paired(ours, others)]
 
 
 def _paired(ours: Sequence[float], others: Sequence[float]) -> list[tuple[float, float]]:
