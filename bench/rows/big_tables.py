@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from bench.product import inside
 from bench.rows.hit_latency import timings
 from bench.table import Judged, Row, Target, figure
 from harness import http
+from harness.openai_server import OpenAIServer
 from harness.postgres import PostgresServer
 from harness.site import WebServer
 
@@ -40,22 +41,22 @@ Figures = dict[str, Any]
 
 
 def measure() -> Iterator[Row]:
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        yield from _rows(Path(folder) / "var", {}, {}, database="SQLite")
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, PostgresServer() as postgres:
-        given, given_small = ({"DATABASE_URL": postgres.create_database()} for _ in range(2))
-        yield from _rows(Path(folder) / "var", given, given_small, database="PostgreSQL")
+    with OpenAIServer() as provider:
+        # Without a key no clip could be bought again, and prune would keep them all.
+        paid = {"OPENAI_API_KEY": "bench", "OPENAI_BASE_URL": provider.base_url, "WEB_WORKERS": "1"}
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            yield from _rows(Path(folder), [paid, paid], database="SQLite")
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder, PostgresServer() as postgres:
+            given = [paid | {"DATABASE_URL": postgres.create_database()} for _ in range(2)]
+            yield from _rows(Path(folder), given, database="PostgreSQL")
 
 
-def _rows(
-    var_dir: Path, given: dict[str, str], given_small: dict[str, str], *, database: str
-) -> Iterator[Row]:
-    web = WebServer(var_dir, {"WEB_WORKERS": "1", **given})
+def _rows(folder: Path, given: Sequence[dict[str, str]], *, database: str) -> Iterator[Row]:
+    web, small = WebServer(folder / "var", given[0]), WebServer(folder / "small", given[1])
     web.prepare()
     web.manage("load_default_content", check=True)
     environment = web.environment()
     inside(environment, fill, clips=CLIPS, timeout_seconds=BOUND_SECONDS)
-    small = WebServer(var_dir.with_name("small"), {"WEB_WORKERS": "1", **given_small})
     small.prepare()
     inside(small.environment(), fill, clips=FEW_CLIPS)
     yield from _growth(web, small, database)

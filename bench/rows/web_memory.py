@@ -1,8 +1,9 @@
 """Memory of a web process with a paid provider, beyond its memory tier; the baseline is the earlier design's.
 
-One process, whose memory tier holds 8 MiB, makes more clips than fit. Then it answers 20,000 requests, and
-then 300 for texts whose sound comes out broken, and one that is made after each pair, so that calls go on. The figure is the resident memory of the process (RSS) without
-the bytes of the tier, and at each of these moments it may be 130 MB; between them it must not grow.
+One process, whose memory tier holds 8 MiB, makes more clips than fit. It answers 20,000 requests, then 300
+for texts whose sound comes out broken; a good one follows each pair, so that the calls are not stopped as in
+an outage. The figure is the resident memory of the process (RSS) without the bytes of the tier. It may be
+130 MB, and it must not grow from one moment to the next.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from harness.site import WebServer
 TIER_BYTES = 8 * 1024 * 1024
 CLIPS = 160  # of 60 kB: more than the tier holds
 HITS, AT_ONCE = 20_000, 16
-FAILURES, FAILURES_AT_ONCE = 300, 2  # so few that the calls are not stopped as in an outage
+FAILURES, FAILURES_AT_ONCE = 300, 2
 BROKEN = "broken"
 MOST_MB = 130
 FLAT = Target(Judged.RATIO, 1.05)
