@@ -48,15 +48,15 @@ def ask_at_once(url: str, content: object, headers: Mapping[str, str], count: in
         if not ready:
             raise TimeoutError(f"no byte for {LONGEST_SILENCE_SECONDS} s")
         for key, _ in ready:
-            connection = key.fileobj
-            assert isinstance(connection, socket.socket)
-            piece = connection.recv(_PIECE)
-            received[connection] += piece
+            readable = key.fileobj
+            assert isinstance(readable, socket.socket)
+            piece = readable.recv(_PIECE)
+            received[readable] += piece
             if not piece:
                 took = (time.perf_counter() - began) * 1_000
-                selector.unregister(connection)
-                connection.close()
-                answers.append(_answer(took, bytes(received[connection])))
+                selector.unregister(readable)
+                readable.close()
+                answers.append(_answer(took, bytes(received[readable])))
     return answers
 
 
@@ -69,7 +69,8 @@ def _answer(milliseconds: float, answer: bytes) -> Answered:
 
 def _joined(chunked: bytes) -> bytes:
     """Return the body of chunks. Raises ConnectionError if the last one is missing."""
-    pieces, at = [], 0
+    pieces: list[bytes] = []
+    at = 0
     while True:
         line, _, _ = chunked[at : at + 20].partition(b"\r\n")
         if not line:

@@ -170,4 +170,4 @@ def _watch(runs: list[Any]) -> float:
                 raise TimeoutError(f"{run} is not done after {LONGEST_SECONDS} s")
             time.sleep(0.05)
             run.refresh_from_db()
-    return max(run.finished_at.timestamp() for run in runs)
+    return max(float(run.finished_at.timestamp()) for run in runs)

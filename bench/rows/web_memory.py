@@ -31,6 +31,7 @@ TIER_BYTES = 8 * 1024 * 1024
 CLIPS = 160  # of 60 kB: more than the tier holds
 HITS, AT_ONCE = 20_000, 16
 FAILURES, FAILURES_AT_ONCE = 300, 2
+WARM_UP_FAILURES = 20
 BROKEN = "broken"
 MOST_MB = 130
 FLAT = Target(Judged.RATIO, 1.05)
@@ -57,6 +58,8 @@ def measure() -> Iterator[Row]:
             http.post_json(f"{earlier.url}/api/text-to-speech", {"text": _new_text()})
             if caller.say(_new_text()).status != 200:
                 raise RuntimeError("a clip was not made")
+        provider.behave(fault="garbage", on_text=BROKEN)
+        _fail(caller, WARM_UP_FAILURES)
         theirs, full = _megabytes(*earlier.worker_pids()), _megabytes(*web.worker_pids())
         hit = clip.TEXT
         caller.say(hit)
@@ -65,12 +68,7 @@ def measure() -> Iterator[Row]:
         while asked < HITS:
             asked += load(url, sound_of(hit), connections=AT_ONCE, seconds=2, headers=caller.headers).requests
         after_hits = _megabytes(*web.worker_pids())
-        provider.behave(fault="garbage", on_text=BROKEN)
-        failed: Counter[str] = Counter()
-        for _ in range(FAILURES // FAILURES_AT_ONCE):
-            told = http.at_once(FAILURES_AT_ONCE, lambda _: caller.say(f"{BROKEN} {_new_text()}"))
-            failed.update(_outcome(each) for each in told)
-            caller.say(_new_text())
+        failed = _fail(caller, FAILURES)
         after_failures = _megabytes(*web.worker_pids())
     within = Target(Judged.FIGURE, MOST_MB)
     tier = TIER_BYTES / 1e6
@@ -93,6 +91,16 @@ def measure() -> Iterator[Row]:
         notes="the baseline is the row above; answers "
         + ", ".join(f"{outcome}: {number}" for outcome, number in sorted(failed.items())),
     )
+
+
+def _fail(caller: Caller, failures: int) -> Counter[str]:
+    """Ask for texts whose sound comes out broken; returns how they were answered."""
+    outcomes: Counter[str] = Counter()
+    for _ in range(failures // FAILURES_AT_ONCE):
+        told = http.at_once(FAILURES_AT_ONCE, lambda _: caller.say(f"{BROKEN} {_new_text()}"))
+        outcomes.update(_outcome(each) for each in told)
+        caller.say(_new_text())
+    return outcomes
 
 
 def _new_text() -> str:
