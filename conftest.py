@@ -187,6 +187,7 @@ def openai(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
 def _surroundings(settings: Any, tmp_path: Path) -> Iterator[None]:
     """Give each test plain static files, its own folder of local clips, and an empty cache."""
     from ttscache import adaptive_cache, wiring
+    from ttscache.api.throttling import ask_cache_again
     from ttscache.delivery.waiting_room import waiting_room
     from ttscache.renditions.current import forget_renditions
 
@@ -199,7 +200,12 @@ def _surroundings(settings: Any, tmp_path: Path) -> Iterator[None]:
     # Not OpenAI's own address: its announced shutdown dates would make tests depend on the day.
     elsewhere = {"openai_base_url": "http://speech.invalid/v1"}
     settings.TTSCACHE = {**settings.TTSCACHE, **elsewhere, "files_dir": tmp_path / "clips"}
-    caches = (adaptive_cache.forget_process_results, waiting_room.cache_clear, forget_renditions)
+    caches = (
+        adaptive_cache.forget_process_results,
+        ask_cache_again,
+        waiting_room.cache_clear,
+        forget_renditions,
+    )
     for forget in (wiring.forget, *caches):
         forget()
     yield

@@ -38,6 +38,7 @@ class Load:
     requests: int
     seconds: float
     median_ms: float
+    p95_ms: float
     p99_ms: float
 
     @property
@@ -142,11 +143,13 @@ def main() -> None:
     given = parser.parse_args()
     connections = [Connection(given.url, given.header, given.post) for _ in range(given.connections)]
     latencies, seconds = _ask_until_the_end(connections, given)
+    shares = quantiles(latencies, n=100)
     answer = Load(
         requests=len(latencies),
         seconds=seconds,
         median_ms=median(latencies),
-        p99_ms=quantiles(latencies, n=100)[98],
+        p95_ms=shares[94],
+        p99_ms=shares[98],
     )
     print(json.dumps(asdict(answer)))
 

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from signal import SIGUSR1
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +23,7 @@ error_log stderr warn;
 events {{}}
 http {{
     access_log off;
+    keepalive_requests 1000000;  # bench.load keeps its connections
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;
@@ -36,13 +38,27 @@ class NginxServer:
     """Listens at `url` in front of hosts at these addresses (`127.0.0.1:8000`, `unix:/run/site.sock`).
 
     `below` is a path of nginx that leads to them, such as `/story`. `cuts_off`: nginx cuts that path off.
+    `clips_dir` is the site's NGINX_CLIPS_DIR, `clips_log` its NGINX_CLIPS_LOG. `log_at_once`: a
+    test need not wait for its lines.
     """
 
-    def __init__(self, hosts: Sequence[str], *, below: str = "", cuts_off: bool = False) -> None:
+    def __init__(
+        self,
+        hosts: Sequence[str],
+        *,
+        below: str = "",
+        cuts_off: bool = False,
+        clips_dir: Path | None = None,
+        clips_log: Path | None = None,
+        log_at_once: bool = True,
+    ) -> None:
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}{below}"
         self._below, self._cuts_off = below, cuts_off
         self._hosts = hosts
+        self._clips_dir = clips_dir or Path("/nowhere")
+        self._clips_log = clips_log or Path("/dev/null")
+        self._log_at_once = log_at_once
         self._folder: Path | None = None
         self._server: ServerProcess | None = None
 
@@ -65,6 +81,17 @@ class NginxServer:
     ) -> None:
         self.close()
 
+    @property
+    def pid(self) -> int:
+        """The process of the master; its workers are its children."""
+        assert self._server is not None
+        return self._server.pid
+
+    def reopen_logs(self) -> None:
+        """Open the logs anew, as logrotate asks after it has renamed one."""
+        assert self._server is not None
+        self._server.send(SIGUSR1)
+
     def close(self) -> None:
         if self._server is not None:
             self._server.kill()
@@ -84,5 +111,8 @@ class NginxServer:
         rest = re.sub(r"(?m)^ +ssl_certificate.*\n", "", rest)
         rest = rest.replace("location / {", f"location {self._below}/ {{")
         if self._cuts_off:
-            rest = rest.replace("proxy_pass http://lifereview;", "proxy_pass http://lifereview/;")
+            rest = rest.replace("proxy_pass http://lifereview;", "proxy_pass http://lifereview/;", 1)
+        rest = rest.replace("/var/lib/lifereview-clips/nginx", str(self._clips_dir))
+        options = r"\1" if self._log_at_once else r"\1\2"
+        rest = re.sub(r"access_log \S+ (\w+)(.*);", rf"access_log {self._clips_log} {options};", rest)
         return before + hosts + rest.replace("listen 443 ssl http2;", f"listen {HOST}:{self.port};")

@@ -10,6 +10,7 @@ import psutil
 
 from harness.openai_server import OpenAIServer
 from harness.site import Site
+from harness.speech_api.calls import Call
 
 
 def clients_of(site: Site) -> Counter[int]:
@@ -31,6 +32,15 @@ def callers_of(openai: OpenAIServer, site: Site) -> list[psutil.Process]:
             connection.raddr and connection.raddr.port == openai.port for connection in _connections(process)
         )
     ]
+
+
+def made_by(call: Call, site: Site) -> bool:
+    """Whether a process of the site has the connection over which this call came."""
+    return any(
+        connection.laddr and connection.laddr.port == call.caller_port
+        for process in site.processes()
+        for connection in _connections(process)
+    )
 
 
 def _connections(process: psutil.Process) -> list[Any]:

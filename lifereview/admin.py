@@ -31,6 +31,14 @@ for _device in (TOTPDevice, StaticDevice):
     if admin.site.is_registered(_device):
         admin.site.unregister(_device)
 
+# Words of the menu for models of other packages. Set here and not in a class, so they make no migration.
+for _model, _one, _several in (
+    (User, "colleague", "staff"),
+    (Success, "done task", "done tasks"),
+):
+    _model._meta.verbose_name, _model._meta.verbose_name_plural = _one, _several
+User._meta.app_config.verbose_name = "Access"
+
 
 @admin.register(User)
 class UserAdmin(auth_admin.UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
@@ -147,6 +155,10 @@ class ScheduleAdmin(q_admin.ScheduleAdmin, ModelAdmin):  # type: ignore[misc]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return _is_superuser(request)
+
+    @admin.display(description="last run")
+    def get_last_run(self, schedule: Schedule) -> Any:
+        return super().get_last_run(schedule)  # django-q2 heads this column "last_run"
 
 
 class EndedTaskAdmin(ModelAdmin):  # type: ignore[misc]

@@ -82,8 +82,8 @@ SIDEBAR = [
     _group(
         "Operation",
         _page("Scheduled tasks", "schedule", "django_q.schedule"),
-        _page("Queue", "pending_actions", "django_q.ormq"),
-        _page("Failures", "error", "django_q.failure"),
+        _page("Queued tasks", "pending_actions", "django_q.ormq"),
+        _page("Failed tasks", "error", "django_q.failure"),
         _page("Done tasks", "task_alt", "django_q.success"),
     ),
     _group(

@@ -11,10 +11,12 @@ from lifereview.listening import bind_address, open_socket_file
 from lifereview.private_files import UMASK, tighten, write_privately
 from lifereview.server_errors import answer_server_errors_in_json
 from lifereview.temporary_files import folder_in_memory, use_own_temporary_folder
+from ttscache.heap import limit_heaps
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifereview.settings")
 # gunicorn would answer 500 to a request without this path; lifereview/sub_path.py serves both.
 os.environ.pop("SCRIPT_NAME", None)
+limit_heaps()
 write_privately()
 use_own_temporary_folder()
 tighten(settings.VAR_DIR, settings.TTSCACHE["files_dir"])
@@ -25,11 +27,12 @@ bind = bind_address()
 forwarded_allow_ips = ",".join(settings.TRUSTED_PROXIES)
 secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
 workers = settings.WEB_WORKERS
-worker_class = "gthread"
+worker_class = "lifereview.slow_clients.HeadFirstWorker"  # gunicorn's gthread, with limits for slow clients
 threads = settings.WEB_THREADS
 worker_connections = 1000
 backlog = 2048
 keepalive = 15
+sendfile = False  # it would take no part in those limits
 umask = UMASK  # for a socket file
 timeout = 60  # a worker that does not answer its master for this long is replaced
 graceful_timeout = 7  # the supervisor allows 10 s in total

@@ -16,10 +16,11 @@ from pathlib import Path
 logger = logging.getLogger(__name__)
 
 UMASK = 0o077
+LINKED_FILE_MODE = 0o644  # as ttscache.tiers.links gives it
 OTHERS = 0o077  # what the group and everybody else may do
 # What this site writes into VAR_DIR. A folder that holds anything else may have another purpose as well.
 _OURS = re.compile(r"site\.txt|(lifereview|test)\.sqlite3.*|secret_key.*|stopping-\d+|tmp|tts_cache|static")
-_CLIPS = re.compile(r"public|private|kept|lock")  # in TTS_FILES_DIR
+_CLIPS = re.compile(r"public|private|kept|lock|links")  # in TTS_FILES_DIR
 
 
 def write_privately() -> None:
@@ -28,7 +29,10 @@ def write_privately() -> None:
 
 
 def tighten(var_dir: Path, files_dir: Path) -> None:
-    """Take all rights of others away from what this site has written. Never touches what is not its own."""
+    """Take all rights of others away from what this site has written. Never touches what is not its own.
+
+    A clip with a link for nginx stays readable; only its link can be reached, because the folders are closed.
+    """
     count = _tighten_folder(var_dir, _OURS) + _tighten_folder(files_dir, _CLIPS)
     if count:
         logger.info("%d files and folders could be opened by other people on this machine; no longer.", count)
@@ -72,8 +76,10 @@ def _is_private(entry: os.DirEntry[str]) -> bool:
 def _tighten_path(path: str) -> int:
     """Returns 1 if others had rights."""
     try:
-        mode = stat.S_IMODE(os.lstat(path).st_mode)
-        if not mode & OTHERS:
+        found = os.lstat(path)
+        mode = stat.S_IMODE(found.st_mode)
+        is_linked = stat.S_ISREG(found.st_mode) and found.st_nlink > 1
+        if not mode & OTHERS or (is_linked and mode == LINKED_FILE_MODE):
             return 0
         os.chmod(path, mode & ~OTHERS)
     except OSError as error:  # it has gone meanwhile, or it belongs to somebody else

@@ -103,8 +103,9 @@ MIDDLEWARE = [
     # After CORS, because its responses need the CORS headers; before sessions, so that a hit runs no query.
     "ttscache.delivery.middleware.published_clips_middleware",
     *(["lifereview.middleware.refuse_changes"] if ONLY_PLAYS else []),
-    "django.contrib.sessions.middleware.SessionMiddleware",
     "lifereview.middleware.HostChecks",
+    "ttscache.api.known_texts.known_texts_middleware",  # before sessions, as the clips above
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "lifereview.second_factor.second_factor_middleware",
@@ -162,7 +163,7 @@ Q_CLUSTER = {
     "save_limit": 0,
     "poll": 0.1,
     "catch_up": False,  # schedules that were missed while no cluster ran are not made up for
-    "label": "Background tasks",
+    "label": "Operation",  # as in the menu of the staff pages
 }
 
 # --- listeners -------------------------------------------------------------------------------------------

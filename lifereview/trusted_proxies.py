@@ -10,6 +10,7 @@ import ipaddress
 import logging
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -98,6 +99,7 @@ class TrustedProxies:
         return address is not None and any(address in network for network in self._networks)
 
 
+@lru_cache(maxsize=1_000)  # nearly all requests come from the same few peers
 def _address(text: str) -> Address | None:
     """The address, without the port that some proxies add; an IPv4 address in IPv6 form as IPv4."""
     text = text.strip()

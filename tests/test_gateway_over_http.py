@@ -6,8 +6,10 @@ import asyncio
 import base64
 import hashlib
 import json
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ pytestmark = [pytest.mark.site, pytest.mark.any_database]
 TEXT = "Good morning. We are glad that you are here today, and the kettle is on."
 FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 JAVASCRIPT_CLIENTS = (pytest.param("6.30.1", marks=pytest.mark.long), "7.59.0")
+PYTHON_CLIENTS = ("1.109.1", "2.54.0", "3.0.0", "3.28.0", "3.57.0")
 
 
 @pytest.fixture(scope="module")
@@ -145,30 +148,29 @@ def install_javascript_client(folder: Path, version: str) -> None:
         raise Unavailable("npm cannot install the JavaScript client")
 
 
-@pytest.mark.usefixtures("openai")
-@pytest.mark.parametrize("version", JAVASCRIPT_CLIENTS)
-def test_the_javascript_client_gets_the_same_bytes_and_errors(
-    server: WebServer,
-    token: str,
-    client: client_library.OpenAI,
-    tmp_path: Path,
-    version: str,
-) -> None:
-    shutil.copy(PROJECT / "harness/openai_clients.mjs", tmp_path)
-    with skipped_when_unavailable():
-        install_javascript_client(tmp_path, version)
+def install_python_client(folder: Path, version: str) -> None:
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder)]
+    done = subprocess.run([*install, f"openai=={version}"], check=False, timeout=240, capture_output=True)
+    if done.returncode:
+        raise Unavailable("pip cannot install the Python client")
 
+
+def run_client(command: list[str], server: WebServer, token: str, **how: Any) -> Any:
+    """Run a script of the harness that prints what it got from the site."""
     answer = subprocess.run(
-        ["node", "openai_clients.mjs", f"{server.url}/v1", token, TEXT],
-        cwd=tmp_path,
+        [*command, f"{server.url}/v1", token, TEXT],
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
+        **how,
     )
-
     assert answer.returncode == 0, answer.stderr
-    told = json.loads(answer.stdout)
+    return json.loads(answer.stdout)
+
+
+def assert_same_bytes_and_errors(told: Any, client: client_library.OpenAI) -> None:
+    """Compare what another client got with what the one of this test run gets."""
     clip = digest(speak(client).content)
     assert told["whole"] == {"type": "audio/mpeg", "digest": clip}
     assert told["streamed"]["digest"] == clip
@@ -186,3 +188,48 @@ def test_the_javascript_client_gets_the_same_bytes_and_errors(
     assert (told["wrongVoice"]["param"], told["wrongVoice"]["code"]) == ("voice", "invalid_value")
     assert told["wrongVoice"]["id"]
     assert (told["wrongKey"]["kind"], told["wrongKey"]["status"]) == ("AuthenticationError", 401)
+
+
+@pytest.mark.usefixtures("openai")
+@pytest.mark.parametrize("version", JAVASCRIPT_CLIENTS)
+def test_the_javascript_client_gets_the_same_bytes_and_errors(
+    server: WebServer,
+    token: str,
+    client: client_library.OpenAI,
+    tmp_path: Path,
+    version: str,
+) -> None:
+    shutil.copy(PROJECT / "harness/openai_clients.mjs", tmp_path)
+    with skipped_when_unavailable():
+        install_javascript_client(tmp_path, version)
+
+    told = run_client(["node", "openai_clients.mjs"], server, token, cwd=tmp_path)
+
+    assert_same_bytes_and_errors(told, client)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("openai")
+@pytest.mark.parametrize("version", PYTHON_CLIENTS)
+def test_each_version_of_the_python_client_gets_the_same_bytes_and_errors(
+    server: WebServer,
+    token: str,
+    client: client_library.OpenAI,
+    tmp_path: Path,
+    version: str,
+) -> None:
+    with skipped_when_unavailable():
+        install_python_client(tmp_path, version)
+
+    # A folder of its own and -S: no package or module of this test run is found.
+    shutil.copy(PROJECT / "harness/openai_clients.py", tmp_path)
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
+    told = run_client(
+        [sys.executable, "-S", "openai_clients.py"], server, token, cwd=tmp_path, env=environment
+    )
+
+    assert told["version"] == version
+    assert_same_bytes_and_errors(told, client)
+    clip = told["whole"]["digest"]
+    assert told["asynchronous"] == {"digest": clip, "streamed": clip}

@@ -183,6 +183,7 @@ def valkey() -> Iterator[ValkeyServer]:
         yield valkey
 
 
+@pytest.mark.long_on_postgresql
 class TestPrivacy:
     def test_no_word_of_an_answer_is_left_anywhere(
         self,

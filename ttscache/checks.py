@@ -5,7 +5,10 @@ lifereview/env/ checks each value alone (a number, a choice, a list) when it rea
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from django.core import checks
@@ -51,6 +54,7 @@ def _problems(given: Conf) -> Iterable[checks.CheckMessage]:
             hint="Set TTS_MODEL to a model of the provider, or TTS_PROVIDER=embedded.",
             id="ttscache.E004",
         )
+    yield from _links_for_nginx(given)
     yield from _surroundings_of_the_provider(given)
     yield from _roles_without_a_voice(given)
     unplayed = [role for role in given.listener_voices if role not in OPENAI_VOICES]
@@ -77,6 +81,40 @@ def _problems(given: Conf) -> Iterable[checks.CheckMessage]:
             hint=f"Set TTS_PRICES, e.g. {given.model_by_settings}=30 (US dollars per million characters).",
             id="ttscache.E007",
         )
+
+
+def _links_for_nginx(given: Conf) -> Iterable[checks.CheckMessage]:
+    if given.nginx_private and given.nginx_dir is None:
+        yield checks.Error(
+            "NGINX_PRIVATE_CLIPS='true' cannot be used without a folder for nginx.",
+            hint="Set NGINX_CLIPS_DIR, or leave NGINX_PRIVATE_CLIPS out.",
+            id="ttscache.E012",
+        )
+    if given.nginx_dir is not None and (problem := _problem_of_links(given.nginx_dir, given)):
+        yield checks.Error(
+            f"NGINX_CLIPS_DIR='{given.nginx_dir}' cannot be used: {problem}.",
+            hint="Make it on the disk of TTS_FILES_DIR, for this site's user and nginx's group: "
+            "install -d -o lifereview -g www-data -m 750 FOLDER.",
+            id="ttscache.E013",
+        )
+
+
+def _problem_of_links(folder: Path, given: Conf) -> str:
+    """Make a link there as a trial: also two folders of one disk may be mounted so that none can be made."""
+    name = f".probe-{os.getpid()}"
+    probe, link = given.files_dir / name, folder / name
+    try:
+        probe.touch()
+        try:
+            os.link(probe, link)
+        finally:
+            probe.unlink(missing_ok=True)
+        link.unlink(missing_ok=True)
+    except OSError as error:
+        return f"no link to a file of {given.files_dir} can be made there ({error.strerror})"
+    if given.nginx_private and stat.S_IMODE(folder.stat().st_mode) & stat.S_IRWXO:
+        return "every user of this machine could read private clips there"
+    return ""
 
 
 def _surroundings_of_the_provider(given: Conf) -> Iterable[checks.CheckMessage]:

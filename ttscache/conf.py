@@ -41,6 +41,9 @@ class Conf:
     memory_bytes: int = 64 * 1024**2
     files_bytes: int = 1024**3
     files_dir: Path = Path("var/tts_cache")
+    nginx_dir: Path | None = None  # where nginx finds links to clips
+    nginx_private: bool = False  # nginx also sends private clips, after the site's check
+    nginx_log: Path | None = None  # its log of the clips that it answered by itself
     permanent: str = "database"  # where new clips go; those elsewhere stay hits
     compression: str = "auto"
     bucket: str = ""  # django-storages reads its other settings, AWS_…

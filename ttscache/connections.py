@@ -2,7 +2,9 @@
 
 Each thread has its own connections. A thread that ends without closing one takes it from the pool for good,
 and once the pool is empty this process cannot reach the database any more. So every thread of ours that uses
-the database is an `OrmThread` or a worker of an `OrmThreadPool`.
+the database is an `OrmThread` or a worker of an `OrmThreadPool`. Tasks of a pool and threads of
+`start_thread` carry the id of the request that starts them into the log; an `OrmThread`, which may outlive
+its request, does not.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, DataError, Error, IntegrityError, connections
+
+from ttscache.thread_context import in_this_context
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -79,12 +83,12 @@ class OrmThreadPool(ThreadPoolExecutor):
     """A thread pool whose workers return their database connections after each task."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        return super().submit(returning_connections()(fn), *args, **kwargs)
+        return super().submit(in_this_context(returning_connections()(fn)), *args, **kwargs)
 
 
 def start_thread(target: Callable[[], object], *, name: str) -> OrmThread:
     """Run `target` in a daemon thread. Raises RuntimeError if the system cannot start a thread."""
-    thread = OrmThread(target=target, name=name, daemon=True)
+    thread = OrmThread(target=in_this_context(target), name=name, daemon=True)
     thread.start()
     return thread
 

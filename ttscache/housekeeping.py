@@ -20,6 +20,7 @@ from ttscache.connections import OrmThread, PoolWatch, returning_connections, st
 from ttscache.coordination.hosts import report_process
 from ttscache.delivery.waiting_room import waiting_room
 from ttscache.errors import Busy, TierError
+from ttscache.heap import never_look_again_at_what_is_loaded, return_free_memory
 from ttscache.maintenance.invalidation import LocalCopies
 from ttscache.models import Pin
 from ttscache.renditions import retirement
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 PINS_SECONDS, ALL_PINS_SECONDS = 10, 60
 REPORT_SECONDS = 20
+MEMORY_SECONDS = 30
 LAST_RECORDINGS_SECONDS = 4  # how long a stopping process waits for clips in the making,
 LAST_BOOKINGS_SECONDS = 1  # and then for their requests to be counted
 
@@ -53,7 +55,7 @@ class Housekeeping:
 
     def start(self) -> Housekeeping:
         # Load libraries now: otherwise the first miss would wait for them, for seconds on a busy machine.
-        start_thread(load_libraries, name="libraries")
+        start_thread(_load_libraries, name="libraries")
         start_thread(self._look_at_models, name="models")
         self._thread.start()
         prefetch.start_prefetching()
@@ -96,6 +98,8 @@ class Housekeeping:
         self._copies.forget_removed()
         self._report()
         self._keep_popular_at_hand()
+        if self._is_due("memory", MEMORY_SECONDS):
+            return_free_memory()
 
     def _look_at_models(self) -> None:
         """Read the provider's list at a start: new settings may name a model that it switches off soon."""
@@ -153,6 +157,11 @@ class Housekeeping:
             return False
         self._due[what] = now + seconds
         return True
+
+
+def _load_libraries() -> None:
+    load_libraries()
+    never_look_again_at_what_is_loaded()
 
 
 _started: Housekeeping | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from ttscache.errors import BadText, EmptyText
 
@@ -71,7 +71,8 @@ class SpeechRequest:
         """
         if self.is_legacy_rendition:
             return _md5_hex(f"{self.text}_{self.voice}")
-        rendition = asdict(self) | {"speed": repr(float(self.speed))}  # 1 and 1.0 are one speed
+        rendition = {name: getattr(self, name) for name in self.__slots__}
+        rendition["speed"] = repr(float(self.speed))  # 1 and 1.0 are one speed
         return _md5_hex(json.dumps(rendition, sort_keys=True))
 
 

@@ -1,6 +1,6 @@
 """django-q2 tasks. They are thin: each calls a function that can also be called without a cluster.
 
-migrations/0005_schedules.py creates their schedules.
+migrations/0005_schedules.py and later ones create their schedules.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ttscache import warming
 from ttscache.conf import conf
 from ttscache.coordination import hosts
 from ttscache.coordination.processes import is_process_alive
+from ttscache.delivery import edge_log
 from ttscache.errors import Busy, TierError
 from ttscache.maintenance import adopted_clips, cleanup, pruning, relocation
 from ttscache.models import Clip, PruneRun
@@ -27,6 +28,7 @@ from ttscache.wiring import speech_cache, storage_tier
 
 logger = logging.getLogger(__name__)
 
+EDGE_LOG_SECONDS = 45.0  # the next minute's task continues
 PRUNE_SECONDS = 45.0  # then another task continues: django-q2 kills a task at its timeout
 
 
@@ -133,6 +135,14 @@ def look_for_trouble() -> None:
         alerts.check_alerts()
     finally:
         leases.release(held)
+
+
+def count_edge_log() -> None:
+    """Runs every minute by schedule, on any host. It does nothing where nginx writes no log."""
+    log = conf().nginx_log
+    if log is not None and not is_stopping():
+        end = time.monotonic() + EDGE_LOG_SECONDS
+        edge_log.count_log(log, speech_cache(), should_stop=lambda: time.monotonic() > end or is_stopping())
 
 
 def look_at_models_daily() -> None:

@@ -22,6 +22,7 @@ from ttscache.providers.openai import OpenAIProvider
 from ttscache.tiers.chain import TierChain
 from ttscache.tiers.database import DatabaseTier
 from ttscache.tiers.files import FileTier
+from ttscache.tiers.links import ClipLinks
 from ttscache.tiers.memory import MemoryTier
 from ttscache.tiers.records import PermanentTier
 
@@ -41,7 +42,7 @@ def _speech_cache(_process: int) -> SpeechCache:
     permanent, *elsewhere = _permanent_tiers(given)
     return SpeechCache(
         tiers=TierChain(
-            local=[MemoryTier(given.memory_bytes), FileTier(given.files_dir, given.files_bytes)],
+            local=[MemoryTier(given.memory_bytes), file_tier()],
             permanent=permanent,
             elsewhere=elsewhere,
         ),
@@ -50,6 +51,20 @@ def _speech_cache(_process: int) -> SpeechCache:
         ledger=ledger,
         fallback=_fallback(given),
     )
+
+
+def file_tier() -> FileTier:
+    """A tier of this host's files. It holds no state that another one lacks for long."""
+    given = conf()
+    return FileTier(given.files_dir, given.files_bytes, clip_links())
+
+
+def clip_links() -> ClipLinks | None:
+    """The links through which nginx sends clips, or None without such an nginx."""
+    given = conf()
+    if given.nginx_dir is None:
+        return None
+    return ClipLinks(given.nginx_dir, are_private_linked=given.nginx_private)
 
 
 def _permanent_tiers(given: Conf) -> list[PermanentTier]:

@@ -37,7 +37,7 @@ def measure() -> Iterator[Row]:
 
 def _rows(folder: Path, given: dict[str, str], *, tiers: list[str], database: str) -> Iterator[Row]:
     environment = Site(folder / "var", given).environment()
-    timed = inside(environment, timings, folder=str(folder), tiers=tiers, rounds=repetitions(5, 3))
+    timed = inside(environment, timings, folder=str(folder), tiers=tiers, rounds=repetitions(5, quick=3))
     baseline = timed.pop("baseline")
     for name, found in timed.items():
         where = f" ({database})" if name.startswith("database") else ""

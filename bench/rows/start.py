@@ -46,7 +46,7 @@ def measure() -> Iterator[Row]:
     again: list[Started] = []
     baseline: list[float] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, PostgresServer() as postgres:
-        for turn in range(repetitions(3, 1)):
+        for turn in range(repetitions(3, quick=1)):
             site = MadeSite(Path(folder) / f"var{turn}")
             for starts in (first, again):
                 began = time.monotonic()

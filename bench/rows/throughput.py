@@ -74,7 +74,7 @@ def measure() -> Iterator[Row]:
             ),
             "earlier": Side(f"{earlier.url}{speech}", earlier.worker_pids, made, post=POST),
         }
-        for _ in range(repetitions(7, 3)):
+        for _ in range(repetitions(7, quick=3)):
             for side in (*get.values(), *post.values()):
                 side.run()
         yield from _rows_of_get(**get)

@@ -25,6 +25,7 @@ class Call:
     speed: float
     instructions: str
     caller: str  # the address of the caller
+    caller_port: int
     started_at: float
     first_byte_at: float | None = None
     ended_at: float | None = None
@@ -48,7 +49,7 @@ class CallLog:
         self._calls: dict[int, Call] = {}
         self._next_id = 1
 
-    def begin(self, speech: Speech, caller: str) -> int:
+    def begin(self, speech: Speech, caller: tuple[str, int]) -> int:
         sha256 = hashlib.sha256(speech.text.encode("utf-8", "surrogatepass")).hexdigest()
         with self._lock:
             number, self._next_id = self._next_id, self._next_id + 1
@@ -61,7 +62,8 @@ class CallLog:
                 audio_format=speech.audio_format,
                 speed=speech.speed,
                 instructions=speech.instructions,
-                caller=caller,
+                caller=caller[0],
+                caller_port=caller[1],
                 started_at=time.time(),
             )
         return number

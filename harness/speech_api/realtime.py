@@ -62,7 +62,7 @@ class RealtimeSession:
         extra_voices: tuple[str, ...] = (),
     ) -> None:
         self._connection = handler.connection
-        self._caller = handler.client_address[0]
+        self._caller = handler.client_address[:2]
         self._model = model
         self._rules, self._calls, self._bill = rules, calls, bill
         self._voices = (*VOICES, *extra_voices)

@@ -186,7 +186,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _log_refused_handshake(self, model: str, rule: Rule) -> None:
         speech = Speech(text="", voice="", model=model, audio_format="pcm", speed=1.0, instructions="")
-        number = self.server.calls.begin(speech, self.client_address[0])
+        number = self.server.calls.begin(speech, self.client_address[:2])
         self.server.calls.end(number, str(rule.behaviour.status))
 
     def _suffer_outage(self) -> None:
@@ -228,7 +228,7 @@ class Handler(BaseHTTPRequestHandler):
         except Refused as refused:
             self._send_refusal(refused)
             return
-        number = self.server.calls.begin(speech, self.client_address[0])
+        number = self.server.calls.begin(speech, self.client_address[:2])
         rule = self.server.rules.for_call(speech.text)
         try:
             self._perform(number, speech, rule)

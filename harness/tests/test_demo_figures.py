@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from harness.demo_figures import REFLECTIONS, VOICES, RealFigures, seed
 from ttscache.models import DailyRequests, PlaybackStart, Spending, Usage
+from ttscache.reports.csv_export import COUNTED
 from ttscache.reports.hit_rates import request_figures
 from ttscache.reports.scope import Scope
 from ttscache.reports.time_to_sound import time_to_sound
@@ -69,6 +73,23 @@ def test_the_dashboard_lists_the_reflections_as_most_heard_and_says_that_they_ar
     assert REFLECTIONS[0] in page
     assert re.search(r"[\d,]+ plays \(demo data\)", page)
     assert "Demo data" in page
+
+
+@pytest.mark.any_database
+def test_each_counted_line_of_the_csv_and_its_file_name_say_demo_data(admin_client: Client, settings: Any):
+    seed(2)
+    address = reverse("admin:ttscache_dashboard_csv")
+    answer = admin_client.get(address)
+    lines = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    marked = {line["section"] for line in lines if line["figure"].endswith(" (demo data)")}
+    unmarked = {line["section"] for line in lines if not line["figure"].endswith(" (demo data)")}
+
+    assert "sound-demo-data-7d-" in answer["Content-Disposition"]
+    assert marked == COUNTED
+    assert unmarked == {"range", "coverage", "storage", "never heard", "queue"}
+    settings.TTSCACHE = {**settings.TTSCACHE, "has_demo_data": False}
+    answer = admin_client.get(address)
+    assert "demo" not in answer["Content-Disposition"] + answer.content.decode()
 
 
 @pytest.mark.any_database

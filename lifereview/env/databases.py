@@ -34,6 +34,9 @@ _FOR_OTHER_LIBRARIES = {
 
 
 SQLITE_NAME = "lifereview.sqlite3"
+# Of a process: each thread's connection may cache 2 MB of pages, which is 128 MB with 64 threads. Above this
+# limit a connection reuses the pages that it has (https://sqlite.org/c3ref/hard_heap_limit64.html).
+_SQLITE_MEMORY = f"PRAGMA temp_store=MEMORY; PRAGMA soft_heap_limit={16 * 1024**2};"
 _FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 
 
@@ -104,7 +107,7 @@ def _sqlite(folder: Path) -> dict[str, Any]:
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;",
+            "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {_SQLITE_MEMORY}",
         },
     }
 
@@ -115,7 +118,7 @@ def _sqlite_to_read(folder: Path) -> dict[str, Any]:
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": address_to_read(folder / SQLITE_NAME),
         "CONN_MAX_AGE": 600,
-        "OPTIONS": {"timeout": 20, "init_command": "PRAGMA temp_store=MEMORY; PRAGMA query_only=ON;"},
+        "OPTIONS": {"timeout": 20, "init_command": f"{_SQLITE_MEMORY} PRAGMA query_only=ON;"},
     }
 
 

@@ -161,6 +161,14 @@ class Environment:
             refuse(name, str(folder), f"it has to be a folder that can be written ({error.strerror})")
         return folder
 
+    def optional_path(self, name: str) -> Path | None:
+        """A path that begins at the root; None where it is not set. It need not exist."""
+        self._note(name, "", "a path that begins with /")
+        value = self._value(name)
+        if value and not value.startswith("/"):
+            refuse(name, value, "it has to be a path that begins with /")
+        return Path(value) if value else None
+
     def url(self, name: str, default: str = "", *, schemes: Sequence[str]) -> str:
         beginnings = " or ".join(f"{scheme}://" for scheme in schemes)
         self._note(name, default, f"begins with {beginnings}")

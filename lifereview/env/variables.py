@@ -228,6 +228,21 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
             default="`VAR_DIR/tts_cache`",
         ),
         Variable(
+            "NGINX_CLIPS_DIR",
+            "A folder, on the disk of `TTS_FILES_DIR`, in which nginx on this machine finds links to the "
+            "published clips, and so answers them by itself ([how](growing.md#clips-straight-from-nginx)).",
+        ),
+        Variable(
+            "NGINX_PRIVATE_CLIPS",
+            "Whether nginx also sends the bytes of other clips, once this site has checked who asks "
+            "(`X-Accel-Redirect`). Needs `NGINX_CLIPS_DIR`, closed to other users.",
+        ),
+        Variable(
+            "NGINX_CLIPS_LOG",
+            "The log in which nginx writes the clips that it answered by itself. They are counted every "
+            "minute ([how](growing.md#counting-what-nginx-or-a-cdn-answered)).",
+        ),
+        Variable(
             "TTS_PERMANENT",
             "Where new clips are kept for all hosts: in the database, or in a bucket (`storage`). Clips "
             "are found in both ([object storage](object-storage.md)).",

@@ -5,14 +5,22 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
+from collections.abc import Callable
+from contextvars import copy_context
 from datetime import datetime
 from typing import Any
 
 import pytest
 
+from harness.clips import entry
 from lifereview.log_filters import RefusalWithoutQuotation, RefusalWithoutTraceback
 from lifereview.log_format import JsonLines
-from lifereview.request_ids import RequestIds
+from lifereview.request_ids import RequestIds, current_request_id
+from ttscache.connections import OrmThreadPool, start_thread
+from ttscache.generation.recording import Recording
+from ttscache.tiers import Entry
+from ttscache.warming.prefetch import Prefetcher
 
 pytestmark = pytest.mark.any_database
 
@@ -135,3 +143,56 @@ def test_a_strange_host_makes_one_short_line_without_a_traceback() -> None:
     assert line.startswith("Invalid HTTP_HOST header: 'evil'.")
     assert len(line) <= 300
     assert "\n" not in line
+
+
+# --- threads that work for a request ----------------------------------------------------------------------
+def in_a_request(request_id: str, work: Callable[[], object]) -> None:
+    def serve() -> None:
+        answered_with(True, request_id)
+        work()
+
+    copy_context().run(serve)
+
+
+def id_in_a_recording(note: Callable[[], None]) -> None:
+    def make(recording: Recording) -> Entry:
+        note()
+        return entry()
+
+    Recording(make).start().result()
+
+
+def id_in_a_prefetch(note: Callable[[], None]) -> None:
+    noted = threading.Event()
+
+    def what_follows(content_hash: str) -> tuple[()]:
+        note()
+        noted.set()
+        return ()
+
+    prefetcher = Prefetcher(what_follows).start()
+    prefetcher.note_request("a" * 32)
+    assert noted.wait(10)
+    prefetcher.stop()
+
+
+def id_in_a_pool(note: Callable[[], None]) -> None:
+    with OrmThreadPool(1) as pool:
+        pool.submit(note).result()
+
+
+@pytest.mark.parametrize(
+    "work_for",
+    [id_in_a_recording, id_in_a_prefetch, id_in_a_pool, lambda note: start_thread(note, name="x").join()],
+)
+def test_lines_of_a_thread_carry_the_id_of_the_request_that_it_works_for(work_for: Any) -> None:
+    seen: list[str] = []
+    in_a_request("abcdefgh-34", lambda: work_for(lambda: seen.append(current_request_id())))
+    assert seen == ["abcdefgh-34"]
+
+
+def test_a_thread_of_a_pool_forgets_the_request_whose_task_it_has_ended() -> None:
+    with OrmThreadPool(1) as pool:
+        in_a_request("abcdefgh-56", lambda: pool.submit(int).result())
+        # Past the pool's own submit, as the thread itself sees it between two tasks.
+        assert super(OrmThreadPool, pool).submit(current_request_id).result() == ""

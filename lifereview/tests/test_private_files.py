@@ -77,3 +77,17 @@ def test_a_link_is_not_followed(tmp_path: Path, var_dir: Path) -> None:
     tighten(var_dir, var_dir / "tts_cache")
 
     assert sorted(open_to_others(tmp_path / "others")) == ["file", "others"]
+
+
+def test_a_clip_with_a_link_for_nginx_stays_readable_and_its_folder_is_closed(
+    var_dir: Path, tmp_path: Path
+) -> None:
+    clip = var_dir / "tts_cache" / "public" / "ab" / "ab12.mp3"
+    clip.parent.mkdir(parents=True)
+    clip.write_text("x")
+    clip.chmod(0o644)
+    (tmp_path / "link").hardlink_to(clip)
+
+    tighten(var_dir, var_dir / "tts_cache")
+
+    assert open_to_others(var_dir) == ["ab12.mp3"]

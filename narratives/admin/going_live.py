@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -76,10 +77,10 @@ def open_to_listeners(pages: StaffAdmin, request: HttpRequest, journey: Journey)
 
 def _plan(journey: Journey) -> warming.Plan:
     """Price the journey's clips in every rendition that makes them: those of today and the pending ones."""
-    pending = publishing.journey_clips_in_pending_renditions(journey)
+    clips_in = partial(publishing.journey_clips_in_voice, journey)
     with publishing.making_new_words() as voices:
-        now = [spec for voice in voices for spec in publishing.journey_clips_in_voice(journey, voice)]
-    return warming.plan([*now, *pending])
+        now = [spec for voice in voices for spec in clips_in(voice)]
+    return warming.plan([*now, *publishing.clips_in_pending_renditions(clips_in)])
 
 
 def _ask(pages: StaffAdmin, request: HttpRequest, journey: Journey) -> HttpResponse:

@@ -35,7 +35,8 @@ Thing = TypeVar("Thing")
 class PublishRequest:
     """A request to publish: a whole journey, or chosen texts; what that changes, and the clips to make.
 
-    The texts of a version that waits already are published along with them, so their clips count too.
+    The texts of a version that waits already are published along with them, so their clips count too. So do
+    clips of a rendition that is being prepared; `awaited` are those of the renditions that listeners hear.
     `silent_voices` lack clips of these texts that cannot be made, so nothing is planned in them.
     """
 
@@ -43,6 +44,7 @@ class PublishRequest:
     narratives: Sequence[Narrative]
     versions: Sequence[NextVersion]
     planned: Plan
+    awaited: frozenset[str]
     silent_voices: Sequence[str]
 
     @classmethod
@@ -62,11 +64,18 @@ class PublishRequest:
     ) -> PublishRequest:
         versions = [version for version in found if not version.changes.is_empty]
         with publishing.making_new_words() as voices:
-            planned = warming.plan(spec for version in versions for spec in version.new_clips(voices))
+            now = [spec for version in versions for spec in version.new_clips(voices)]
+        # A journey that listeners do not have needs no clips in a rendition that is being prepared.
+        pending = publishing.clips_in_pending_renditions(
+            lambda voice: [
+                spec for each in versions if each.journey.is_live for spec in each.new_clips([voice])
+            ]
+        )
         silent = publishing.silent_voices(
             lambda voice: [spec for version in versions for spec in version.new_clips([voice])]
         )
-        return cls(journey, narratives, versions, planned, silent)
+        awaited = frozenset(spec.speech.content_hash for spec in now)
+        return cls(journey, narratives, versions, warming.plan([*now, *pending]), awaited, silent)
 
     @property
     def ahead(self) -> list[Narrative]:
@@ -96,6 +105,15 @@ class PublishRequest:
     def costs_money(self) -> bool:
         """Whether publishing makes paid clips. It makes none for a journey that is not live."""
         return self.planned.cost_usd > 0 and self.has_listeners
+
+    @property
+    def makes_listeners_wait(self) -> bool:
+        """Whether a clip is missing that listeners need at once. A rendition in preparation can take longer.
+
+        A journey that is not live has no listeners who would have to wait, so it switches at once.
+        """
+        is_missing = any(clip.content_hash in self.awaited for clip in self.planned.missing)
+        return self.has_listeners and (is_missing or bool(self.silent_voices))
 
     @property
     def fingerprint(self) -> str:
@@ -197,8 +215,7 @@ def answer_after_saving(
 def _ask(pages: StaffAdmin, request: HttpRequest, wanted: PublishRequest, **question: Any) -> HttpResponse:
     planned = wanted.planned
     question["hidden"] = [*question.get("hidden", []), ("seen", wanted.fingerprint)]
-    # A journey that is not live has no listeners who would have to wait, so it switches at once.
-    waits = wanted.has_listeners and bool(planned.missing or wanted.silent_voices)
+    waits = wanted.makes_listeners_wait
     return pages.ask(
         request,
         narratives=wanted.ahead,
@@ -226,8 +243,7 @@ def publish_and_tell(pages: StaffAdmin, request: HttpRequest, wanted: PublishReq
         if wanted.journey is not None
         else publishing.publish(wanted.narratives, requested_by=name, at_once=at_once)
     )
-    with publishing.making_new_words():
-        wanted_by = [(each, publication_clips(each)) for each in publications]
+    wanted_by = [(each, _clips_that_are_made(each)) for each in publications]
     changes = {version.journey.pk: version.changes for version in wanted.versions}
     for publication, share in shares_of(wanted.planned, wanted_by):
         says = published_in_words(publication, changes[publication.journey_id], share)
@@ -238,6 +254,13 @@ def publish_and_tell(pages: StaffAdmin, request: HttpRequest, wanted: PublishReq
     if not publications:
         says = "Listeners already have this, so the waiting version is cancelled."
         pages.log_and_tell(request, wanted.versions[0].journey, says)
+
+
+def _clips_that_are_made(publication: Publication) -> list[ClipSpec]:
+    with publishing.making_new_words():
+        now = publication_clips(publication)
+    pending = publishing.clips_in_pending_renditions(lambda voice: publication_clips(publication, [voice]))
+    return [*now, *pending]
 
 
 def shares_of(

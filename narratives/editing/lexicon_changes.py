@@ -90,6 +90,7 @@ def effect_of(after: Lexicon) -> Effect:
 class NewSounds:
     """The clips that publishing a lexicon makes, including earlier changes that are not published yet.
 
+    A rendition that is being prepared needs them, too, so its clips are among them.
     `silent_voices` lack clips that cannot be made, so nothing is planned in them.
     """
 
@@ -107,7 +108,8 @@ def sounds_to_publish(after: Lexicon) -> NewSounds:
         ]
 
     with publishing.making_new_words() as voices:
-        planned = warming.plan(spec for voice in voices for spec in clips_in(voice))
+        now = [spec for voice in voices for spec in clips_in(voice)]
+    planned = warming.plan([*now, *publishing.clips_in_pending_renditions(clips_in)])
     return NewSounds(planned, publishing.silent_voices(clips_in))
 
 

@@ -2,10 +2,10 @@
 
 from narratives.publishing.clips import (
     bank_clips,
+    clips_in_pending_renditions,
     entries_clips_in_voice,
     everything_spoken,
     journey_clips_in_all_voices,
-    journey_clips_in_pending_renditions,
     journey_clips_in_voice,
     journey_entries,
     kind_of_clip,
@@ -57,6 +57,7 @@ __all__ = [
     "NextVersion",
     "activate_ready_publications",
     "bank_clips",
+    "clips_in_pending_renditions",
     "compare_draft",
     "compare_entries",
     "draft_changes",
@@ -66,7 +67,6 @@ __all__ = [
     "is_paused",
     "is_warming",
     "journey_clips_in_all_voices",
-    "journey_clips_in_pending_renditions",
     "journey_clips_in_voice",
     "journey_entries",
     "keep_live_journeys_warm",

@@ -110,13 +110,13 @@ def journey_clips_in_voice(journey: Journey, voice: str) -> list[ClipSpec]:
     return entries_clips_in_voice(journey_entries(journey), voice)
 
 
-def journey_clips_in_pending_renditions(journey: Journey) -> list[ClipSpec]:
-    """The clips of a journey's published texts that pending renditions need before they take over."""
+def clips_in_pending_renditions(clips_in_voice: Callable[[str], Iterable[ClipSpec]]) -> list[ClipSpec]:
+    """These clips in every pending rendition, which needs them before it takes over."""
     found: list[ClipSpec] = []
     for rendition in pending_renditions():
         voice = rendition.listener_voice
         with fixed_renditions({**live_renditions(), voice: rendition.spec}):
-            found += journey_clips_in_voice(journey, voice)
+            found += clips_in_voice(voice)
     return found
 
 

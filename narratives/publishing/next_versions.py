@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -180,22 +179,26 @@ def _chosen_lines(changes: DraftChanges, chosen: Iterable[int]) -> list[VersionL
 # --- of the lexicon ----------------------------------------------------------------------------------------
 def said_otherwise(lexicon: Lexicon) -> list[PublicationEntry]:
     """Live or upcoming texts of live journeys that this lexicon pronounces differently."""
-    journeys = Journey.objects.live().values_list("pk", flat=True)
-    return [
-        entry
-        for entries in next_entries_of(journeys).values()
-        for entry in entries
-        if not entry.revision.sounds_as(lexicon)
-    ]
+    return [entry for entries in _next_of_live_journeys().values() for entry in _otherwise(entries, lexicon)]
+
+
+def _next_of_live_journeys() -> dict[int, list[PublicationEntry]]:
+    return next_entries_of(Journey.objects.live().values_list("pk", flat=True))
+
+
+def _otherwise(entries: Iterable[PublicationEntry], lexicon: Lexicon) -> list[PublicationEntry]:
+    return [entry for entry in entries if not entry.revision.sounds_as(lexicon)]
 
 
 def versions_of_sounds() -> list[NextVersion]:
     """Per live journey whose texts now sound otherwise, the version before in the new pronunciation."""
     lexicon = Pronunciation.objects.lexicon()
-    otherwise: defaultdict[int, set[int]] = defaultdict(set)
-    for entry in said_otherwise(lexicon):
-        otherwise[entry.publication.journey_id].add(entry.narrative_id)
-    before = next_entries_of(otherwise)
+    before = _next_of_live_journeys()
+    otherwise = {
+        pk: {entry.narrative_id for entry in found}
+        for pk, entries in before.items()
+        if (found := _otherwise(entries, lexicon))
+    }
     return [
         NextVersion(
             journey,

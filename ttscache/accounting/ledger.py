@@ -11,7 +11,7 @@ import time
 import uuid
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,6 +29,7 @@ HITS = ("memory", "file", "database", "storage", "edge")
 MISSES = ("collapsed", "generated")
 OUTCOMES = (*HITS, "generated", "collapsed", "failed", "fallback")
 UNPRICED = ("failed", "fallback")  # nothing was served, or what was served costs nothing to make
+UNTIMED = ("edge",)  # counted from a log, which says nothing of the time to the first byte
 # Upper ends in milliseconds; the last bucket is open. Histograms of one shape add up over processes.
 LATENCY_BUCKETS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000)
 
@@ -47,6 +48,16 @@ class RequestedClip:
     characters: int
 
 
+@dataclass(frozen=True, slots=True)
+class EdgeHit:
+    """A request that nginx or a CDN answered without this site, `seconds` after 1970."""
+
+    seconds: float
+    requested: RequestedClip
+    audio_bytes: int
+    made_ahead: bool
+
+
 class Batch:
     """Counts since the batch began, in the order of their table's `counts`.
 
@@ -63,6 +74,28 @@ class Batch:
 
     def __bool__(self) -> bool:
         return bool(self.usage or self.spending or self.playback_starts or self.daily_requests)
+
+    def add(
+        self,
+        hour: int,
+        requested: RequestedClip,
+        outcome: str,
+        *,
+        bucket: int,
+        audio_bytes: int,
+        microusd: int,
+        made_ahead: bool,
+    ) -> None:
+        """Count one request of this hour. `bucket` is one of LATENCY_BUCKETS_MS."""
+        figures = self.usage[hour, requested.content_type, requested.voice, outcome, bucket]
+        figures[0] += 1
+        figures[1] += requested.characters
+        figures[2] += audio_bytes
+        figures[3] += microusd
+        if made_ahead and outcome in HITS:
+            figures[4] += 1
+        if requested.content_hash:
+            self.daily_requests[hour // 24, requested.content_hash] += 1
 
     def write(self) -> None:
         USAGE.add(_by_hour(self.usage))
@@ -108,15 +141,33 @@ class Ledger:
         bucket = bisect_left(LATENCY_BUCKETS_MS, seconds * 1_000)
         worth = round(self._price_usd(requested) * 1e6) if outcome not in UNPRICED else 0
         with self._lock:
-            figures = self._open.usage[hour, requested.content_type, requested.voice, outcome, bucket]
-            figures[0] += 1
-            figures[1] += requested.characters
-            figures[2] += audio_bytes
-            figures[3] += worth
-            if made_ahead and outcome in HITS:
-                figures[4] += 1
-            if requested.content_hash:
-                self._open.daily_requests[hour // 24, requested.content_hash] += 1
+            self._open.add(
+                hour,
+                requested,
+                outcome,
+                bucket=bucket,
+                audio_bytes=audio_bytes,
+                microusd=worth,
+                made_ahead=made_ahead,
+            )
+
+    def write_edge_hits(self, hits: Iterable[EdgeHit]) -> None:
+        """Add requests that a log tells of to the database, in the caller's transaction. Raises Error.
+
+        They lie in the first latency bucket, and reports leave it out (UNTIMED).
+        """
+        batch = Batch(0)
+        for hit in hits:
+            batch.add(
+                int(hit.seconds // HOUR_SECONDS),
+                hit.requested,
+                "edge",
+                bucket=0,
+                audio_bytes=hit.audio_bytes,
+                microusd=round(self._price_usd(hit.requested) * 1e6),
+                made_ahead=hit.made_ahead,
+            )
+        batch.write()
 
     def record_call(self, request: SpeechRequest, content_type: str, usd: float, outcome: str) -> None:
         """Count one provider call. `outcome` is "ok" or an error's code."""

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from django.http import HttpRequest
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -22,19 +23,25 @@ class ApiTokenAuthentication(BaseAuthentication):
     """`Authorization: Bearer <token>`. A token has no user: `request.auth` is its record."""
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, ApiToken] | None:
-        scheme, _, token = get_authorization_header(request).decode("latin-1").partition(" ")
-        if scheme.lower() != "bearer":
-            return None
-        found = ApiToken.verified(token.strip())
-        if found is None:
-            raise AuthenticationFailed("This token is unknown, withdrawn or expired.")
-        return AnonymousUser(), found
+        token = token_of(request)
+        return None if token is None else (AnonymousUser(), token)
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
 
 
-def has_credentials(request: Request) -> bool:
+def token_of(request: Request | HttpRequest) -> ApiToken | None:
+    """The record of the caller's token, or None without one. Raises AuthenticationFailed and Error."""
+    scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    found = ApiToken.verified(token.strip())
+    if found is None:
+        raise AuthenticationFailed("This token is unknown, withdrawn or expired.")
+    return found
+
+
+def has_credentials(request: Request | HttpRequest) -> bool:
     """Whether the caller sent a token or a session cookie, valid or not. Costs no query."""
     return "Authorization" in request.headers or settings.SESSION_COOKIE_NAME in request.COOKIES
 

@@ -50,6 +50,10 @@ class TextToSpeechSerializer(serializers.Serializer[Any]):
     content_type = serializers.ChoiceField(choices=list(CONTENT_TYPES), default="narrative")
 
 
+# One for all requests: it keeps nothing of them, and a new one would copy its fields each time.
+_form = TextToSpeechSerializer()
+
+
 class TextToSpeechView(JsonView):
     permission_classes = (MaySpendUnlessOpen,)
 
@@ -60,7 +64,7 @@ class TextToSpeechView(JsonView):
     def post(self, request: Request) -> HttpResponseBase:
         """Speaks a text. A new clip is streamed while it is made."""
         started = time.monotonic()
-        speech, content_type, voice = _spoken_request(json_object(request))
+        speech, content_type, voice = spoken_request(json_object(request))
         # `cache` counts a request once, even if the embedded voice takes over after the first one failed.
         before_start = cache(partial(begin_generation, request, self, speech))
         if content_type == ContentType.RESPONSE:
@@ -102,16 +106,14 @@ def _speak_privately(
         return respond_while_generating(meter, generate, speech.audio_format, http.NEVER, fall_back)
 
 
-def _spoken_request(data: dict[str, Any]) -> tuple[SpeechRequest, ContentType, str]:
+def spoken_request(data: dict[str, Any]) -> tuple[SpeechRequest, ContentType, str]:
     """The request to speak, its content type, and the listener voice. Raises SpeechError for bad input."""
     if not data.get("text", ""):
         raise EmptyText
     # Before the serializer, whose message would repeat what was sent.
     if data.get("content_type", "narrative") not in list(CONTENT_TYPES):
         raise UnknownContentType(f"There is no such content type. Types: {', '.join(CONTENT_TYPES)}.")
-    form = TextToSpeechSerializer(data=data)
-    form.is_valid(raise_exception=True)
-    words = form.validated_data
+    words = _form.run_validation(data)
     if len(words["text"]) > conf().max_chars:
         raise TextTooLong(f"The text is too long: the limit is {conf().max_chars} characters.")
     if not has_words(words["text"]):

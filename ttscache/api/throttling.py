@@ -129,6 +129,9 @@ class _Counts:
         with self._one_at_a_time:
             return _count_in(caches["process"], key, seconds)
 
+    def forget_outage(self) -> None:
+        self._asked_again_at = 0.0
+
 
 def _count_in(cache: BaseCache, key: str, seconds: int) -> int:
     """Count in a cache of another kind than ours: exact in memory and in Redis."""
@@ -142,6 +145,11 @@ def _count_in(cache: BaseCache, key: str, seconds: int) -> int:
 
 
 _counts = _Counts()
+
+
+def ask_cache_again() -> None:
+    """Ask Django's cache at the next request, even if it did not answer lately."""
+    _counts.forget_outage()
 
 
 class TokenThrottle(ScopedThrottle):

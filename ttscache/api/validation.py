@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from rest_framework import exceptions, serializers
+from django.http import UnreadablePostError
+from rest_framework import exceptions, serializers, validators
 from rest_framework.request import Request
 
 from ttscache.api.errors import UnknownVoiceOf
 from ttscache.conf import conf
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class _NoSurrogates(validators.ProhibitSurrogateCharactersValidator):
+    """DRF's validator takes each character in turn, a millisecond for a long text, so it only names them."""
+
+    def __call__(self, value: Any) -> None:
+        if _SURROGATE.search(value):
+            super().__call__(value)
 
 
 class StrictCharField(serializers.CharField):
@@ -16,6 +28,8 @@ class StrictCharField(serializers.CharField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**({"trim_whitespace": False, "allow_blank": True} | options))
+        slow = validators.ProhibitSurrogateCharactersValidator
+        self.validators = [_NoSurrogates() if type(each) is slow else each for each in self.validators]
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -43,9 +57,13 @@ class StrictBooleanField(serializers.BooleanField):
 
 def json_object(request: Request) -> dict[str, Any]:
     """The body as an object; empty if there is no body. Raises ParseError for other JSON, null included."""
-    if not isinstance(request.data, dict):
+    try:
+        data = request.data
+    except UnreadablePostError as broken:  # the client has left, or was cut off because it is too slow
+        raise exceptions.ParseError from broken
+    if not isinstance(data, dict):
         raise exceptions.ParseError
-    return request.data
+    return data
 
 
 def checked_voice(voice: str | None, voices: tuple[str, ...]) -> str:

@@ -9,6 +9,7 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, cast
 
 from ttscache.audio.formats import PCM_RATE, AudioFormat, format_named
@@ -63,17 +64,18 @@ def decode(
     import av
     import numpy as np
 
-    chunks = []
+    samples = bytearray()  # it grows in place: a list of arrays would be in memory twice when it is joined
     with opened(audio, kind) as container:
         stream = container.streams.audio[0]
         mono = av.AudioResampler(format="fltp", layout="mono", rate=sample_rate or stream.rate)
-        for frame in (*frames(container), None):  # None: flush
-            chunks += [mixed.to_ndarray()[0] for mixed in mono.resample(frame)]
+        for frame in chain(frames(container), [None]):  # None: flush
+            for mixed in mono.resample(frame):
+                samples += mixed.to_ndarray()[0].tobytes()
         rate, channels = stream.rate, stream.channels
-    if not any(map(len, chunks)):
+    if not samples:
         raise BrokenAudio(f"no {kind.name} frames")
     return Decoded(
-        samples=np.concatenate(chunks).astype(np.float32, copy=False),
+        samples=np.frombuffer(samples, np.float32),
         sample_rate=sample_rate or rate,
         channels=channels,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from ttscache.audio.codecs import Decoded, decode, frames_that_decode
 from ttscache.audio.containers import end_is_marked, promised_samples, sound_only
@@ -110,15 +111,21 @@ def check_whole(sound: Sound, text: str, speed: float = 1.0) -> None:
 def _measure(stream: Decoded, *, may_be_silent: bool = False) -> Sound:
     import numpy as np
 
-    levels = np.abs(stream.samples)
-    loudness = _dbfs(float(np.sqrt(np.mean(np.square(levels, dtype=np.float64)))))
-    peak = _dbfs(float(levels.max()))
+    samples = stream.samples
+    starts = np.linspace(0, len(samples), WAVEFORM_PEAKS, endpoint=False).astype(int)
+    squares = 0.0
+    peaks = np.empty(WAVEFORM_PEAKS)
+    # One stretch at a time: squares of the whole clip would take three times the memory of its samples.
+    for number, (start, end) in enumerate(pairwise([*starts, len(samples)])):
+        levels = np.abs(samples[start : max(end, start + 1)])
+        peaks[number] = levels.max()
+        squares += float(np.square(samples[start:end], dtype=np.float64).sum())
+    loudness = _dbfs(math.sqrt(squares / len(samples)))
+    peak = _dbfs(float(peaks.max()))
     if not may_be_silent and (loudness < SILENCE_DBFS or peak < SILENT_PEAK_DBFS):
         raise BrokenAudio("silence", kind=Fault.SILENCE)
-    starts = np.linspace(0, len(levels), WAVEFORM_PEAKS, endpoint=False).astype(int)
-    peaks = np.maximum.reduceat(levels, starts)
     return Sound(
-        duration_ms=round(len(levels) * 1000 / stream.sample_rate),
+        duration_ms=round(len(samples) * 1000 / stream.sample_rate),
         sample_rate=stream.sample_rate,
         channels=stream.channels,
         loudness_dbfs=round(loudness, 2),

@@ -8,14 +8,10 @@ from django.urls import get_script_prefix
 
 from ttscache.conf import conf
 from ttscache.models import Clip, PermanentStore
-from ttscache.tiers import PUBLIC
+from ttscache.tiers import PUBLIC, version_of
 
 # The middleware and the URLs match the same pattern, so that both answer the same addresses.
 AUDIO = re.compile(r"/api/audio/(?P<content_hash>[0-9a-f]{32})\.(?P<extension>[a-z0-9]{1,5})")
-
-
-def version_of(checksum: str) -> str:
-    return checksum[:8]
 
 
 def audio_path(content_hash: str, audio_format: str, checksum: str = "") -> str:

@@ -17,9 +17,8 @@ from django.http import (
 from django.utils.http import parse_etags
 
 from ttscache.audio import FORMATS
-from ttscache.delivery.clip_urls import version_of
 from ttscache.generation.recording import Recording
-from ttscache.tiers import Entry
+from ttscache.tiers import Entry, version_of
 
 FOREVER = "public, max-age=31536000, immutable"
 A_WHILE = "public, max-age=300"
@@ -31,8 +30,11 @@ RANGE = re.compile(r"bytes=\s*(?:(\d{1,19})-(\d{0,19})|-(\d{1,19}))\s*", re.ASCI
 
 
 def etag_of(entry: Entry) -> str:
-    """A strong validator (RFC 9110): it depends on the bytes alone, not on the address."""
-    return f'"{entry.checksum[:32]}"'
+    """A strong validator (RFC 9110): it depends on the bytes alone, not on the address.
+
+    nginx sends the same one, so it is made of what nginx knows: the version in the address, and the size.
+    """
+    return f'"{version_of(entry.checksum)}-{entry.size}"'
 
 
 def published_cache_control(request: HttpRequest, entry: Entry | None) -> str:
@@ -62,10 +64,10 @@ def requested_range(request: HttpRequest, size: int, etag: str) -> ByteRange | N
     RFC 9110 section 14.2 allows to ignore the header: we do if it is malformed, names several ranges, or
     comes with an If-Range for other bytes.
     """
-    match = RANGE.fullmatch(request.headers.get("Range", ""))
+    match = RANGE.fullmatch(request.META.get("HTTP_RANGE", ""))
     if match is None or request.method != "GET":
         return None
-    if request.headers.get("If-Range", etag) != etag:
+    if request.META.get("HTTP_IF_RANGE", etag) != etag:
         return None
     first, last, suffix = match.groups()
     if suffix is not None:
@@ -94,16 +96,22 @@ def deliver(request: HttpRequest, entry: Entry, *, cache_status: str, cache_cont
 
 def _precondition(request: HttpRequest, etag: str) -> HttpResponse | None:
     """Check If-Match and If-None-Match before any range (RFC 9110 section 13.2.2). Clips have no date."""
-    if_match = parse_etags(request.headers.get("If-Match", ""))
+    if_match = _tags(request, "HTTP_IF_MATCH")
     if if_match and not {etag, "*"} & set(if_match):
         return _refusal(412, "precondition_failed", "The clip has changed.")
     # If-Match compares strongly; If-None-Match compares weakly (RFC 9110 sections 13.1.1 and 13.1.2).
-    if_none_match = {tag.removeprefix("W/") for tag in parse_etags(request.headers.get("If-None-Match", ""))}
+    if_none_match = {tag.removeprefix("W/") for tag in _tags(request, "HTTP_IF_NONE_MATCH")}
     if {etag, "*"} & if_none_match:
         if request.method in ("GET", "HEAD"):
             return HttpResponseNotModified()
         return _refusal(412, "precondition_failed", "The clip has not changed.")
     return None
+
+
+def _tags(request: HttpRequest, name: str) -> list[str]:
+    """The tags of a header. Most requests have none, and `request.headers` would copy all headers first."""
+    sent = request.META.get(name)
+    return parse_etags(sent) if sent else []
 
 
 def _refusal(status: int, code: str, sentence: str) -> HttpResponse:

@@ -85,7 +85,7 @@ def is_counted(request: HttpRequest, response: HttpResponseBase) -> bool:
     if request.method == "HEAD" or response.status_code not in (200, 206):
         return False
     content_range = re.match(r"bytes (\d+)-(\d+)/", response.get("Content-Range", ""))
-    return content_range is None or _is_start(int(content_range[1]), int(content_range[2]))
+    return content_range is None or is_start(int(content_range[1]), int(content_range[2]))
 
 
 def asks_to_hear_it(request: HttpRequest, entry: Entry | None = None) -> bool:
@@ -101,14 +101,15 @@ def asks_to_hear_it(request: HttpRequest, entry: Entry | None = None) -> bool:
             part = requested_range(request, entry.size, etag_of(entry))
         except Unsatisfiable:
             return False
-        return part is None or _is_start(part.first, part.last)
-    match = RANGE.fullmatch(request.headers.get("Range", "")) if request.method == "GET" else None
+        return part is None or is_start(part.first, part.last)
+    match = RANGE.fullmatch(request.META.get("HTTP_RANGE", "")) if request.method == "GET" else None
     if match is None:
         return True
     first, last, suffix = match.groups()
-    return suffix is None and _is_start(int(first), int(last) if last else None)
+    return suffix is None and is_start(int(first), int(last) if last else None)
 
 
-def _is_start(first: int, last: int | None) -> bool:
+def is_start(first: int, last: int | None) -> bool:
+    """Whether who gets these bytes hears the clip, rather than probing it or returning for more."""
     # Safari probes bytes=0-1 before it plays.
     return first == 0 and (last is None or last > 1)

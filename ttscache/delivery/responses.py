@@ -10,6 +10,7 @@ from ttscache.cache import ClipInTheMaking, Hit
 from ttscache.connections import release_connections
 from ttscache.delivery import http
 from ttscache.delivery.metering import Meter, is_counted
+from ttscache.delivery.offloading import offload, was_offloaded
 from ttscache.delivery.waiting_room import waiting_room
 from ttscache.errors import SpeechError
 from ttscache.tiers import Entry
@@ -97,7 +98,7 @@ def _respond_with_clip(
 ) -> HttpResponseBase:
     """Send the clip or the requested part. Probes and later parts are not counted."""
     response = http.deliver(meter.request, entry, cache_status=cache_status, cache_control=cache_control)
-    if is_counted(meter.request, response):
+    if is_counted(meter.request, response) and not was_offloaded(meter.request):
         meter.record(outcome, entry.size, made_ahead=entry.made_ahead)
     release_connections()  # the client may be slow
-    return response
+    return offload(meter.request, entry, response)

@@ -91,7 +91,8 @@ class CircuitBreaker:
     def count_broken(self, text: str) -> None:
         """Count a text that gave no usable clip in any attempt."""
         with self._noting():
-            self._broken.add(hash(text))
+            if len(self._broken) < FAILURES_IN_A_ROW:  # more would only fill the memory of a long outage
+                self._broken.add(hash(text))
 
     @contextmanager
     def _noting(self) -> Iterator[None]:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from ttscache.errors import SpeechError
+from ttscache.thread_context import in_this_context
 from ttscache.tiers import Entry
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ class Recording:
         self.is_made_here = False  # `make` sets it when this process calls the provider
 
     def start(self) -> Recording:
-        threading.Thread(target=self._run, name="recording", daemon=True).start()
+        threading.Thread(target=in_this_context(self._run), name="recording", daemon=True).start()
         return self
 
     def append(self, chunk: bytes) -> None:

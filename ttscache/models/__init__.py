@@ -13,6 +13,7 @@ from ttscache.models.clips import (
     kind_of,
 )
 from ttscache.models.coordination import Lease, ProcessReport
+from ttscache.models.edge_logs import EdgeLogPosition
 from ttscache.models.maintenance import (
     DatabaseIdentity,
     Invalidation,
@@ -50,6 +51,7 @@ __all__ = [
     "ContentType",
     "DailyRequests",
     "DatabaseIdentity",
+    "EdgeLogPosition",
     "FlushedBatch",
     "ForgottenInstallation",
     "InstallationSettings",

@@ -48,7 +48,7 @@ class Rendition(models.Model):
     objects: ClassVar[models.Manager[Rendition]] = RenditionQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "voices"
+        verbose_name, verbose_name_plural = "voice", "voices"
         ordering: ClassVar = ["listener_voice", "-created_at"]
         permissions: ClassVar = [("choose_voice", "Can choose who plays a voice for listeners")]
         constraints: ClassVar = [

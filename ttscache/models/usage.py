@@ -72,7 +72,7 @@ class PlaybackStart(models.Model):
     starts = models.BigIntegerField(default=0)
 
     class Meta:
-        verbose_name, verbose_name_plural = "time to sound", "times to sound"
+        verbose_name, verbose_name_plural = "time to sound", "time to sound"
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["hour", "content_type", "voice", "latency_bucket"], name="one_playback_start_row"

@@ -21,7 +21,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from ttscache.accounting.budget import budget_today
-from ttscache.accounting.ledger import LATENCY_BUCKETS_MS
+from ttscache.accounting.ledger import LATENCY_BUCKETS_MS, UNTIMED
 from ttscache.conf import conf
 from ttscache.coordination.hosts import host_name
 from ttscache.models import Alert
@@ -66,7 +66,7 @@ def _requests(usage: Rows) -> Iterator[Metric]:
 
 def _latency(usage: Rows) -> Metric:
     says = "From the request to the first byte, by outcome. There are buckets, but no sum."
-    counts = ((row[2:3], row[3], row[4]) for row in usage)
+    counts = ((row[2:3], row[3], row[4]) for row in usage if row[2] not in UNTIMED)
     return _histogram("lifereview_request_seconds", says, ["outcome"], counts)
 
 

@@ -5,15 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ttscache.conf import conf
 from ttscache.reports.report import Report
 
 HEADINGS = ("section", "what", "from (UTC)", "figure", "value", "unit")
+
+COUNTED = {"asked", "over time", "source", "time to sound", "money", "most heard", "voice service"}
 
 Line = tuple[str, str, str, str, Any, str]
 
 
 def lines(found: Report, *, shows_texts: bool) -> Iterator[Line]:
-    """One line for each figure, in the columns of HEADINGS. Reflections are left out unless `shows_texts`."""
+    """One line for each figure, in the columns of HEADINGS. Reflections are left out unless `shows_texts`.
+
+    Each figure that is counted says where it is demo data, because lines of a sheet are copied one by one.
+    """
+    mark = demo_mark()
+    for section, what, begin, figure, value, unit in _lines(found, shows_texts=shows_texts):
+        yield section, what, begin, figure + mark if section in COUNTED else figure, value, unit
+
+
+def demo_mark() -> str:
+    """The words after a figure of a site that shows made-up figures."""
+    return " (demo data)" if conf().has_demo_data else ""
+
+
+def _lines(found: Report, *, shows_texts: bool) -> Iterator[Line]:
     since = found.scope.since.isoformat()
     voice = found.voice_name or "all voices"
     yield "range", found.scope.range.label, since, "voice", voice, ""

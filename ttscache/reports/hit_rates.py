@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db.models import Sum
 
-from ttscache.accounting.ledger import HITS, LATENCY_BUCKETS_MS, OUTCOMES, UNPRICED
+from ttscache.accounting.ledger import HITS, LATENCY_BUCKETS_MS, OUTCOMES, UNPRICED, UNTIMED
 from ttscache.conf import conf
 from ttscache.models import ContentType, Usage, kind_of
 from ttscache.reports.cached import PAST_FRESH, remembered, rows_in
@@ -156,7 +156,8 @@ def request_figures(scope: Scope) -> RequestFigures:
         source = sources[outcome]
         source.requests += requests
         source.characters += characters
-        source.buckets[bucket] += requests
+        if outcome not in UNTIMED:
+            source.buckets[bucket] += requests
         if outcome not in UNPRICED:
             worth[place] += microusd
     _share(sources.values(), scope.view)

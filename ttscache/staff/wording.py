@@ -20,7 +20,7 @@ OUTCOMES = {
     "file": "At once, from this server's disk",
     "database": "At once, from the database",
     "storage": "At once, from storage",
-    "edge": "At once, from the network's edge",
+    "edge": "At once, by nginx or the CDN",
     "collapsed": "Waited for audio already being made",
     "generated": "Made while the listener waited",
     "failed": "Failed",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,6 +70,16 @@ WRONG = {
         {"provider": "openai", "openai_api_key": "test", "model": "new-model", "daily_budget_usd": 2.5},
         "TTS_DAILY_BUDGET_USD='2.5'",
     ),
+    "private clips for nginx without a folder": (
+        "ttscache.E012",
+        {"nginx_private": True},
+        "NGINX_PRIVATE_CLIPS='true'",
+    ),
+    "a folder for nginx that is not there": (
+        "ttscache.E013",
+        {"nginx_dir": Path("/nowhere/links")},
+        "NGINX_CLIPS_DIR='/nowhere/links' cannot be used: no link to a file of",
+    ),
 }
 
 
@@ -108,6 +119,21 @@ def test_a_custom_provider_may_have_voices_of_its_own(settings: Any) -> None:
     settings.TTSCACHE = {**settings.TTSCACHE, **given}
 
     assert check_conf() == []
+
+
+@pytest.mark.parametrize(("mode", "is_refused"), [(0o750, False), (0o755, True)])
+def test_private_clips_are_linked_only_in_a_folder_that_others_cannot_enter(
+    settings: Any, tmp_path: Path, mode: int, is_refused: bool
+) -> None:
+    links, files = tmp_path / "links", tmp_path / "files"
+    for folder in (links, files):
+        folder.mkdir()
+    links.chmod(mode)
+    given = {"nginx_dir": links, "files_dir": files, "nginx_private": True}
+    settings.TTSCACHE = {**settings.TTSCACHE, **given}
+
+    assert ["could read private clips" in error.msg for error in check_conf()] == [True] * is_refused
+    assert not [*links.iterdir(), *files.iterdir()]
 
 
 REALTIME = {

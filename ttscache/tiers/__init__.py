@@ -43,6 +43,11 @@ def checksum_of(audio: bytes) -> str:
     return hashlib.sha256(audio).hexdigest()
 
 
+def version_of(checksum: str) -> str:
+    """The `?v=` of a clip's address, which names its bytes."""
+    return checksum[:8]
+
+
 class Tier(Protocol):
     """A place that stores clips. Failures raise TierError; a miss is None."""
 
@@ -69,6 +74,9 @@ def pages_of(tier: Tier, size: int) -> Iterator[list[str]]:
 
 class LocalTier(Tier, Protocol):
     """A tier of this process or host. It stores which clips are published, so serving them needs no query."""
+
+    def get_published(self, content_hash: str) -> Entry | None:
+        """Return the clip if it is published. Reads no bytes of any other."""
 
     def has(self, content_hash: str) -> bool:
         """Whether the clip is here, good or damaged. Cheap: reads no bytes."""

@@ -53,7 +53,7 @@ class TierChain:
 
         Refills the faster local tiers that missed it.
         """
-        return self._find(content_hash, self.local, is_wanted=attrgetter("is_published"))
+        return self._find(content_hash, self.local, get=attrgetter("get_published"))
 
     def find(self, content_hash: str, *, loaded: Clip | None = None) -> Hit | None:
         """Ask each tier in turn, and refill the local ones that missed.
@@ -82,17 +82,20 @@ class TierChain:
         content_hash: str,
         tiers: Sequence[Tier],
         *,
-        is_wanted: Callable[[Entry], bool] = lambda _: True,
+        get: Callable[[Tier], Callable[[str], Entry | None]] = attrgetter("get"),
         refill: Sequence[LocalTier] | None = None,
     ) -> Hit | None:
-        """Ask `tiers` in turn. The found clip goes to `refill`, by default the local tiers that missed it."""
+        """Ask `tiers` in turn, by the method that `get` returns.
+
+        The found clip goes to `refill`, by default the local tiers that missed it.
+        """
         for depth, tier in enumerate(tiers):
             try:
-                entry = tier.get(content_hash)
+                entry = get(tier)(content_hash)
             except TierError as error:
                 logger.warning("The %s tier missed clip %s: %s", tier.name, content_hash, error)
                 continue
-            if entry is not None and is_wanted(entry):
+            if entry is not None:
                 missed = self.local[:depth] if refill is None else refill
                 if missed:
                     self._put(entry, missed)

@@ -4,10 +4,12 @@
     public/ab/ab12….json   their description: checksum, duration, kind
     private/…              clips that are not published
 
+    links                  the folder in which nginx finds links to these files, if it does (links.py)
     kept                   clips that stay when room is needed, one content hash a line
     lock                   held by the process that writes, so that no two change a clip at once
 
-A clip exists once its description does: the bytes are moved in first, the description last.
+A clip exists once its description does: the bytes are moved in first, the description last. Its link comes
+after both, and goes before either.
 """
 
 from __future__ import annotations
@@ -21,18 +23,20 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
+from itertools import product
 from pathlib import Path
 
 from ttscache.audio import FORMATS
 from ttscache.errors import TierError
 from ttscache.tiers import PRIVATE, PUBLIC, Entry, checksum_of
+from ttscache.tiers.links import ClipLinks, remove_links
 
 logger = logging.getLogger(__name__)
 
-KEPT, LOCK = "kept", "lock"
+KEPT, LOCK, LINKS = "kept", "lock", "links"
 _DESCRIBED = re.compile(r"([0-9a-f]{32})\.json")
 _TOUCH_SECONDS = 600  # precision of "least recently used": a touch on each read would cost too much
 _YOUNG_SECONDS = 60
@@ -44,8 +48,9 @@ class FileTier:
 
     name = "file"
 
-    def __init__(self, folder: Path, max_bytes: int) -> None:
+    def __init__(self, folder: Path, max_bytes: int, links: ClipLinks | None = None) -> None:
         self._folder = folder
+        self._links = links
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._bytes: int | None = None  # unknown until the first look; other processes write here too
@@ -57,6 +62,9 @@ class FileTier:
             if found is not None:
                 return found
         return None
+
+    def get_published(self, content_hash: str) -> Entry | None:
+        return self._read(PUBLIC, content_hash)
 
     def put(self, entry: Entry) -> None:
         if entry.size > self._max_bytes:
@@ -71,10 +79,13 @@ class FileTier:
 
     def _put(self, entry: Entry) -> None:
         kept, other = (PUBLIC, PRIVATE) if entry.is_published else (PRIVATE, PUBLIC)
+        if self._links is not None:
+            self._links.remove(entry.content_hash)
         # In this order a reader finds the old clip or the new one, never none.
         self._write(self._path(kept, entry.content_hash, entry.audio_format), entry.audio)
         self._write(self._path(kept, entry.content_hash, "json"), _describe(entry))
         self._remove(other, entry.content_hash)
+        self._link(kept, entry)
 
     def delete(self, content_hash: str) -> None:
         if not self._folder.exists():
@@ -102,17 +113,56 @@ class FileTier:
                 yield from (path for path in files if _is_stray(path, names))
 
     def set_published(self, content_hashes: frozenset[str]) -> None:
+        try:
+            self._forget_earlier_links()
+            if self._links is not None:
+                self._links.remove_others(content_hashes)  # first of all: nginx does not ask
+        except OSError as error:
+            raise TierError(f"The file tier cannot remove links: {error.strerror}.") from error
         for _, _, description in list(self._held()):
-            is_published = description.parent.parent.name == PUBLIC
-            if is_published == (description.stem in content_hashes):
+            access = description.parent.parent.name
+            is_published = description.stem in content_hashes
+            is_in_place = (access == PUBLIC) == is_published
+            if is_in_place and not self._lacks_link(access, description.stem):
                 continue
             try:
                 with self._alone():  # locked from read to write, so that no newer clip is overwritten
-                    entry = self._read(description.parent.parent.name, description.stem)
-                    if entry is not None:
-                        self._put(replace(entry, is_published=not is_published))
+                    entry = self._read(access, description.stem)
+                    if entry is not None and is_in_place:
+                        self._link(access, entry)
+                    elif entry is not None:
+                        self._put(replace(entry, is_published=is_published))
             except OSError as error:
                 raise TierError(f"The file tier cannot move a clip: {error.strerror}.") from error
+
+    def touch(self, content_hashes: Iterable[str]) -> None:
+        """Note that these clips are in use although nobody read them here: nginx sent them."""
+        for content_hash in content_hashes:
+            for access, extension in product((PUBLIC, PRIVATE), FORMATS):
+                with suppress(OSError):
+                    os.utime(self._path(access, content_hash, extension))
+
+    def _link(self, access: str, entry: Entry) -> None:
+        if self._links is not None and self._links.covers(access):
+            audio = self._path(access, entry.content_hash, entry.audio_format)
+            self._links.add(access, entry, audio)
+
+    def _lacks_link(self, access: str, content_hash: str) -> bool:
+        links = self._links
+        return links is not None and links.covers(access) and not links.has(access, content_hash)
+
+    def _forget_earlier_links(self) -> None:
+        """Remove the links of earlier settings, from which nginx may still answer."""
+        note, present = self._folder / LINKS, str(self._links.folder) if self._links is not None else ""
+        noted = note.read_text() if note.exists() else ""
+        if noted == present:
+            return
+        if noted:
+            remove_links(Path(noted))
+        if present:
+            self._write(note, present.encode())
+        else:
+            note.unlink(missing_ok=True)  # another process saw the same
 
     @property
     def room_for_kept_bytes(self) -> int:
@@ -184,6 +234,8 @@ class FileTier:
                 raise
 
     def _remove(self, access: str, content_hash: str) -> None:
+        if self._links is not None:
+            self._links.remove(content_hash, access=access)
         # The description goes first: without it the clip counts as missing.
         for extension in ("json", *FORMATS):
             with suppress(FileNotFoundError):
@@ -218,7 +270,8 @@ class FileTier:
                 for _, size, description in held:
                     if total <= self.room_for_kept_bytes:
                         break
-                    self._remove(description.parent.parent.name, description.stem)
+                    with self._alone():  # a put of the clip must not link what is removed here
+                        self._remove(description.parent.parent.name, description.stem)
                     total -= size
             self._bytes, self._unseen_bytes = total, 0
 

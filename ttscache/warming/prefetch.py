@@ -1,7 +1,7 @@
 """Makes the clips that a listener will probably request next. The app above says which ones follow a clip.
 
-A request only leaves its key here. One thread of each web process, which housekeeping starts and stops, looks
-up the clips that follow and queues them.
+A request only leaves its key here, with its id for the log. One thread of each web process, which
+housekeeping starts and stops, looks up the clips that follow and queues them.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from queue import Full, Queue
 
 from cachebox import TTLCache
@@ -18,6 +19,7 @@ from ttscache import hooks
 from ttscache.conf import conf
 from ttscache.connections import OrmThread, returning_connections
 from ttscache.speech import ClipSpec
+from ttscache.thread_context import in_this_context
 from ttscache.warming.runs import prioritize
 
 logger = logging.getLogger(__name__)
@@ -34,7 +36,7 @@ class Prefetcher:
     def __init__(self, what_follows: WhatFollows) -> None:
         self._what_follows = what_follows
         self._seen: TTLCache[str, bool] = TTLCache(MOST_SEEN, SEEN_SECONDS)
-        self._waiting: Queue[str] = Queue(MOST_WAITING)
+        self._waiting: Queue[Callable[[], None]] = Queue(MOST_WAITING)
         self._is_over = threading.Event()
         self._thread = OrmThread(target=self._run, name="prefetch", daemon=True)
 
@@ -52,23 +54,26 @@ class Prefetcher:
         if content_hash in self._seen:
             return
         try:
-            self._waiting.put_nowait(content_hash)
+            self._waiting.put_nowait(in_this_context(partial(self._try, content_hash)))
         except Full:
             return
         self._seen[content_hash] = True
 
     def _run(self) -> None:
         while True:
-            content_hash = self._waiting.get()
+            work = self._waiting.get()
             if self._is_over.is_set():
                 return
-            try:
-                with returning_connections():  # the next key may be long in coming
-                    self._prefetch(content_hash)
-            except Error:
-                logger.debug("Prefetching waits for the database.")
-            except Exception:
-                logger.exception("Prefetching one clip failed.")
+            work()
+
+    def _try(self, content_hash: str) -> None:
+        try:
+            with returning_connections():  # the next key may be long in coming
+                self._prefetch(content_hash)
+        except Error:
+            logger.debug("Prefetching waits for the database.")
+        except Exception:
+            logger.exception("Prefetching one clip failed.")
 
     def _prefetch(self, content_hash: str) -> None:
         specs = self._what_follows(content_hash)

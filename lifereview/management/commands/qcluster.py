@@ -10,6 +10,7 @@ from django_q.management.commands import qcluster
 
 from lifereview.temporary_files import use_own_temporary_folder
 from ttscache.checks import conf_problem
+from ttscache.heap import limit_heaps
 from ttscache.wiring import load_libraries
 
 logger = logging.getLogger(__name__)
@@ -19,6 +20,7 @@ LOOK_AGAIN_SECONDS = 10.0
 
 class Command(qcluster.Command):  # type: ignore[misc]
     def handle(self, *args: Any, **options: Any) -> None:
+        limit_heaps()
         use_own_temporary_folder()
         _wait_for_usable_settings()
         load_libraries()

@@ -71,6 +71,13 @@ def test_a_folder_that_cannot_be_made_is_refused_by_name(settings_of: Any, tmp_p
         settings_of(TTS_FILES_DIR=str(tmp_path / "file" / "below"))
 
 
+def test_a_path_of_nginx_begins_at_the_root(settings_of: Any) -> None:
+    assert settings_of()["nginx_log"] is None
+    assert settings_of(NGINX_CLIPS_LOG="/var/log/clips.log")["nginx_log"] == Path("/var/log/clips.log")
+    with pytest.raises(SystemExit, match="NGINX_CLIPS_DIR="):
+        settings_of(NGINX_CLIPS_DIR="clips")
+
+
 class TestModels:
     def test_the_shutdown_date_of_each_model_is_read(self, settings_of: Any) -> None:
         given = settings_of(TTS_MODEL_SHUTDOWN="my-model=2027-01-06, another=2028-02-29")["model_shutdown"]

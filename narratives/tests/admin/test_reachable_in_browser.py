@@ -9,8 +9,8 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from harness.admin_pages import admin_address
-from harness.axe import serious
 from harness.optional import skipped_when_unavailable
+from harness.reach import obstacles
 from narratives.models import Journey, Narrative
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
@@ -18,27 +18,11 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 PHONE = {"width": 390, "height": 844}
 TEXTS = reverse("admin:narratives_narrative_changelist")
 MOST_STOPS = 60
-SPOKEN_ICONS = """() => [...document.querySelectorAll(".material-symbols-outlined")]
-  .filter((icon) => !icon.closest("[aria-hidden=true]") && !icon.closest("[aria-label]"))
-  .map((icon) => icon.textContent.trim())"""
-OUT_OF_REACH = """() => [...document.querySelectorAll("[x-on\\\\:click], [onclick]")]
-  .filter((control) => control.checkVisibility() && control.tabIndex < 0)
-  .filter((control) => !control.querySelector("a[href], button, input, [tabindex]"))
-  .map((control) => control.outerHTML.slice(0, 120))"""
-NAMELESS = """() => [...document.querySelectorAll("a[href], button, [role=button]")]
-  .filter((control) => control.checkVisibility() && !control.textContent.trim())
-  .filter((control) => !control.ariaLabel && !control.title)
-  .map((control) => control.outerHTML.slice(0, 120))"""
 
 
 def problems(page: Page) -> dict[str, list[str]]:
-    """Icons that are read aloud, controls that no key reaches or without a name, and the findings of axe."""
-    page.wait_for_function("window.Alpine !== undefined")
-    looks = {"spoken": SPOKEN_ICONS, "out of reach": OUT_OF_REACH, "nameless": NAMELESS}
-    found = {name: page.evaluate(look) for name, look in looks.items()}
     with skipped_when_unavailable():
-        found["axe"] = serious(page)
-    return {name: each for name, each in found.items() if each}
+        return obstacles(page)
 
 
 @pytest.fixture

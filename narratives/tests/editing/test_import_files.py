@@ -331,6 +331,7 @@ TEXTS = st.one_of(
 )
 
 
+@pytest.mark.long_on_postgresql
 @pytest.mark.django_db
 @given(st.lists(TEXTS, min_size=1, max_size=4))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

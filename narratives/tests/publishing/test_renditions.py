@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from html import unescape
 from typing import Any
@@ -305,6 +306,46 @@ def test_the_price_of_going_live_includes_the_clips_of_the_pending_voice(
         Clip.objects.record(request_for("And then?", voice), "question")
     make(content_text="And then?")
     assert "1 clip is missing: 9 characters" in admin_client.get(address).content.decode()
+
+
+def test_the_price_of_publishing_includes_the_clips_of_the_pending_voice(
+    pending: Rendition, admin_client: Client
+) -> None:
+    question = Narrative.objects.get(kind="question")
+    question.text = NEW
+    question.save()
+    address = admin_address(question.journey, "publish_changes")
+    asked = admin_client.get(address)
+    page = asked.content.decode()
+    assert f"3 clips are missing: {3 * len(NEW)} characters" in page
+    assert "Make clips first, then publish" in page
+
+    for voice in ("nova", "onyx"):
+        Clip.objects.record(request_for(NEW, voice), "question")
+    make(content_text=NEW)
+    asked = admin_client.get(address)
+    page = asked.content.decode()
+    assert f"1 clip is missing: {len(NEW)} characters" in page
+    assert "Make clips first" not in page  # listeners wait for no clip of the new voice
+
+    yes = {"confirmed": "yes", **dict(asked.context["hidden"])}
+    page = admin_client.post(address, yes, follow=True).content.decode()
+    assert f"Listeners have it now. 1 clip is being made: {len(NEW)} characters" in page
+    assert WarmItem.objects.get(clip__content_text=NEW, state="queued").clip.voice == "marin"
+
+
+def test_the_price_of_publishing_a_pronunciation_includes_the_clips_of_the_pending_voice(
+    pending: Rendition, admin_client: Client
+) -> None:
+    question = Narrative.objects.get(kind="question")
+    question.text = NEW
+    question.save()
+    publishing.publish([question], requested_by="ana")
+    address = reverse("admin:narratives_pronunciation_add")
+    asked = admin_client.post(address, {"word": "begin", "say_as": "beginn"}).content.decode()
+    said = re.search(r"If you publish it now,[^<]*", asked)
+    assert said is not None
+    assert f"3 clips are made: {3 * len(NEW) + 3} characters" in said[0]
 
 
 def test_publishing_a_pronunciation_warns_where_no_voice_can_speak_new_words(

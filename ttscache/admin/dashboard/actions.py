@@ -34,7 +34,8 @@ def dashboard_csv(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     scope = Scope.from_query(request.GET.dict())
     response = HttpResponse(content_type="text/csv; charset=utf-8")
-    name = f"sound-{scope.range.name}-{timezone.now():%Y-%m-%d}.csv"
+    demo = "demo-data-" if conf().has_demo_data else ""
+    name = f"sound-{demo}{scope.range.name}-{timezone.now():%Y-%m-%d}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     shows_texts = request.user.has_perm("ttscache.view_clip")
     csv_cells.write_rows(response, [HEADINGS, *lines(report(scope), shows_texts=shows_texts)])

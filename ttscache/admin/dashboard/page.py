@@ -36,6 +36,7 @@ from ttscache.hooks import ActionItem
 from ttscache.models import WarmRun
 from ttscache.reports.action_items import action_items_without_figures
 from ttscache.reports.background_work import failed_lately
+from ttscache.reports.csv_export import demo_mark
 from ttscache.reports.report import Report, report
 from ttscache.reports.retirements import VOICES_PAGE
 from ttscache.reports.scope import RANGES, VIEWS, Scope
@@ -76,7 +77,7 @@ def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[st
     may = {name: request.user.has_perm(right) for name, right in RIGHTS.items()}
     return context | {
         "title": "Sound dashboard",
-        "demo_mark": " (demo data)" if conf().has_demo_data else "",
+        "demo_mark": demo_mark(),
         "report": found,
         "scope": scope,
         "may": may,

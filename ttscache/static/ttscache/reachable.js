@@ -60,6 +60,13 @@
   }).observe(document.documentElement, { childList: true, subtree: true });
   document.addEventListener("DOMContentLoaded", () => mend(document.body)); // elements are parsed piece by piece
 
+  // Unfold's frame has no landmarks, by which people who use a screen reader find what a page is about.
+  document.addEventListener("DOMContentLoaded", () => {
+    const frame = document.getElementById("main") ?? document.getElementById("page");
+    if (document.querySelector("main")) document.getElementById("header-inner")?.setAttribute("role", "banner");
+    else frame?.setAttribute("role", "main");
+  });
+
   const isOurs = (element) => element instanceof Element && element.matches('[x-on\\:click][role="button"]:not(a[href])');
 
   document.addEventListener("keydown", (event) => {

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import random
 import struct
+import subprocess
+import sys
 from functools import cache
 from itertools import permutations
 
@@ -14,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.process import PROJECT
 from ttscache import audio
 from ttscache.audio import FORMATS, containers, inspection
 from ttscache.errors import BrokenAudio, UnknownFormat
@@ -321,3 +324,37 @@ def test_an_adopted_clip_may_lack_the_end_of_its_last_frame() -> None:
 def test_an_adopted_clip_that_does_not_decode_is_broken(damage: bytes) -> None:
     with pytest.raises(BrokenAudio):
         audio.examine_leniently(damage, "mp3")
+
+
+HOLD_A_CHECK = """
+import re, sys
+from pathlib import Path
+from ttscache import audio
+
+def peak():  # not that of getrusage(2), which begins with the parent's
+    return 1_024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+hum = (b"\\x00\\x10" * 50 + b"\\x00\\xf0" * 50) * 240
+audio.examine(audio.encode(hum, 24_000, "mp3"), "mp3")  # loads the libraries
+clip = sys.stdin.buffer.read()
+before = peak()
+audio.examine(clip, "mp3")
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak")
+def test_the_check_of_a_long_clip_holds_its_samples_only_once() -> None:
+    """A process checks many at once, and a clip of four minutes has 24 MB of samples."""
+    seconds = 60
+    clip = audio.encode(murmur(10) * (seconds // 10), RATE, "mp3")
+    done = subprocess.run(
+        [sys.executable, "-c", HOLD_A_CHECK],
+        cwd=PROJECT,
+        input=clip,
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+
+    assert int(done.stdout) < 2 * 4 * seconds * RATE

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import gc
+import logging
 import threading
+import uuid
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from types import TracebackType
 
 import pytest
 from django.db.models.functions import Now
@@ -10,9 +15,10 @@ from django.db.models.functions import Now
 from harness.clips import hum, speech, spoken
 from harness.fake_voice import FakeVoice, free_ledger
 from harness.statements import recorded_statements
+from harness.waiting import wait_until
 from ttscache.cache import ClipInTheMaking, GenerationJob, Hit, SpeechCache
 from ttscache.coordination import hosts
-from ttscache.coordination.leases import Leases, end_cooldowns
+from ttscache.coordination.leases import HeldLease, Leases, end_cooldowns
 from ttscache.errors import (
     BrokenAudio,
     Busy,
@@ -23,13 +29,15 @@ from ttscache.errors import (
     ProviderFailed,
     ProviderTimeout,
     ProviderUnavailable,
+    SpeechError,
     StoreUnavailable,
     TextRefused,
     Throttled,
     TierError,
 )
 from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW
-from ttscache.generation.synthesizer import Synthesizer
+from ttscache.generation.recording import Recording
+from ttscache.generation.synthesizer import ProviderCall, Synthesizer
 from ttscache.maintenance.stale import stale_clips
 from ttscache.models import Clip, ClipFile, Lease, Pin, Spending
 from ttscache.speech import SpeechRequest
@@ -456,6 +464,32 @@ def test_a_generation_without_a_free_thread_is_tried_anew_by_the_next_request(
             cache.get_or_generate(GenerationJob(speech(), "question"))
 
     assert play(cache, speech()).audio == spoken(speech())
+
+
+def test_failed_generations_leave_no_object_in_memory(
+    cache: SpeechCache, voice: FakeVoice, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A process lives for months, and each of these texts is new."""
+    caplog.set_level(logging.CRITICAL, "ttscache")  # pytest keeps the lines of a log, and they the errors
+    # A refused text shows that the provider works, so the circuit stays closed. The last one: a broken clip.
+    failures = (ProviderTimeout, TextRefused, ProviderFailed, TextRefused, None)
+
+    def fail(rounds: int) -> Counter[str]:
+        for error in failures * rounds:
+            voice.errors = [error() for _ in range(3)] if error else []
+            voice.audio = None if error else b"no sound"
+            with pytest.raises(SpeechError):
+                play(cache, speech(f"The text of {uuid.uuid4().hex}."))
+        voice.calls.clear()
+        voice.errors.clear()
+        wait_until(lambda: "recording" not in [each.name for each in threading.enumerate()], "all recordings")
+        gc.collect()
+        kinds = (Recording, ProviderCall, HeldLease, SpeechRequest, BaseException, TracebackType)
+        return Counter(type(each).__name__ for each in gc.get_objects() if isinstance(each, kinds))
+
+    before = fail(rounds=1)
+
+    assert fail(rounds=3) == before
 
 
 def test_a_process_that_ends_breaks_off_late_recordings_and_records_their_calls(

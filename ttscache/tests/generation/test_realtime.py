@@ -378,7 +378,11 @@ def kept_of(cache: SpeechCache, wanted: list[Order]) -> set[Order]:
 
 
 @pytest.mark.parametrize(
-    "count", [200, pytest.param(2_000, marks=[pytest.mark.long, pytest.mark.timeout(1_800)])]
+    "count",
+    [
+        pytest.param(200, marks=pytest.mark.long_on_postgresql),
+        pytest.param(2_000, marks=[pytest.mark.long, pytest.mark.timeout(1_800)]),
+    ],
 )
 def test_realtime_clips_with_every_fault_are_never_kept_wrong_and_the_ledger_equals_the_bill(
     openai: OpenAIServer, count: int

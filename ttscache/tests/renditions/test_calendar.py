@@ -28,7 +28,7 @@ from ttscache.speech import SpeechRequest
 from ttscache.warming import ClipSpec, start_automatic_run
 from ttscache.wiring import speech_cache
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long_on_postgresql]
 
 MODEL, CHAT = "tts-1-hd", "gpt-4o-mini"
 DAY = date(2027, 1, 6)

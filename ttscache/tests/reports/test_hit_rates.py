@@ -153,6 +153,9 @@ class TestFiveThousandRequests:
     def test_percentiles_lie_in_the_bucket_of_the_real_ones(self, recorded, name):
         for source in request_figures(look(name, "", "requests")).sources:
             waited = sorted(each.ms for each in chosen(recorded, name, "") if each.outcome == source.outcome)
+            if source.outcome == "edge":  # counted from a log, without times
+                assert (source.p50, source.p95, source.p99) == (None, None, None)
+                continue
             for share, found in ((0.5, source.p50), (0.95, source.p95), (0.99, source.p99)):
                 real = waited[max(0, -(-len(waited) * share // 1).__int__() - 1)]
                 assert found is not None

@@ -29,14 +29,31 @@ class TestMemoryTier(LocalTierContract):
     def tier(self) -> MemoryTier:
         return MemoryTier(1_000_000)
 
-    def test_memory_tier_evicts_the_least_recently_heard_clip_at_its_bound(self) -> None:
+    def test_memory_tier_keeps_a_clip_that_was_requested_twice_and_drops_others(self) -> None:
         tier = MemoryTier(35_000)
         for content_hash in "abc":
             tier.put(entry(content_hash * 32, bytes(10_000)))
-        tier.get("a" * 32)
+        for _ in range(2):
+            tier.get("a" * 32)
         tier.put(entry("d" * 32, bytes(10_000)))
 
         assert sorted(content_hash[0] for content_hash, _ in tier.entries()) == ["a", "c", "d"]
+
+    def test_a_hundred_clips_heard_once_do_not_push_a_popular_one_out_of_memory(self) -> None:
+        tier = MemoryTier(100_000)
+        tier.put(entry(sound=bytes(10_000)))
+        for number in range(100):
+            tier.put(entry(f"{number:032}", bytes(10_000)))
+            tier.get(KEY)
+
+        assert tier.has(KEY)
+
+    def test_a_clip_that_comes_back_soon_stays_in_memory_among_new_ones(self) -> None:
+        tier = MemoryTier(100_000)
+        for number in (*range(12), 0, *range(20, 32)):
+            tier.put(entry(f"{number:032}", bytes(10_000)))
+
+        assert tier.has(f"{0:032}")
 
     def test_memory_tier_of_zero_bytes_keeps_nothing(self) -> None:
         tier = MemoryTier(0)

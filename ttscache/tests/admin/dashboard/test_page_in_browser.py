@@ -21,7 +21,7 @@ from ttscache.speech import SpeechRequest
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 HITS = {"memory": "from memory", "file": "this server's disk", "database": "from the database"}
-HITS |= {"storage": "from storage", "edge": "the network's edge"}
+HITS |= {"storage": "from storage", "edge": "by nginx or the CDN"}
 MISSES = {
     "generated": "Made while the listener waited",
     "collapsed": "Waited for audio already being made",
