@@ -90,7 +90,6 @@ def _session(
 def _played(
     chance: random.Random, at: float, clip: int, sizes: dict[int, int]
 ) -> Generator[tuple[float, int], None, float]:
-    """Yield the request at this moment; returns the moment's distance to the next one."""
     seconds = min(max(chance.lognormvariate(2.4, 0.6), SHORTEST_SECONDS), LONGEST_SECONDS)  # median 11 s
     size = sizes.setdefault(clip, round(seconds * BYTES_A_SECOND))
     yield at, clip

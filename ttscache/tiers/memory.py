@@ -61,8 +61,8 @@ class MemoryTier:
         return kept.entry
 
     def get_published(self, content_hash: str) -> Entry | None:
-        entry = self._clips.get(content_hash)
-        return entry if entry is not None and entry.is_published else None
+        kept = self._clips.get(content_hash)
+        return self.get(content_hash) if kept is not None and kept.entry.is_published else None
 
     def put(self, entry: Entry) -> None:
         size = _size_of(entry)
