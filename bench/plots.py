@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 from bench.table import Row, figure
 
-WIDTH, LABEL_WIDTH, VALUE_WIDTH = 860, 330, 130
+WIDTH, LABEL_WIDTH, VALUE_WIDTH = 960, 400, 180
 BAR, LINE, GAP, TOP = 14, 18, 12, 34
 FURTHEST = 2.0  # of the target: a longer bar is cut off there
 _STYLE = """
@@ -84,7 +84,8 @@ def _drawn(
         length = max(1, round(bar.share * room))
         parts.append(f'<rect class="{bar.kind}" x="{LABEL_WIDTH}" y="{y}" width="{length}" height="{BAR}"/>')
         parts.append(_text(LABEL_WIDTH - 8, y + 11, bar.label, anchor="end"))
-        parts.append(_text(LABEL_WIDTH + length + 6, y + 11, bar.value))
+        end = length if mark is None else room  # beside the line of the targets, not across it
+        parts.append(_text(LABEL_WIDTH + end + 6, y + 11, bar.value))
         y += LINE
     if mark is not None:
         x = LABEL_WIDTH + round(mark * room)

@@ -60,7 +60,7 @@ def write_report(measured: Sequence[Measurement], docs: Path) -> None:
         (folder / "targets.svg").write_text(plot_of_targets("Reached of each target", targets))
     for each in ordered:
         if each.rows:
-            (folder / f"{each.name}.svg").write_text(plot_of_rows(_sentence(each.title), each.rows))
+            (folder / f"{each.name}.svg").write_text(plot_of_rows(each.name, each.rows))
     (docs / PAGE).write_text("\n".join(_page(ordered)))
 
 
