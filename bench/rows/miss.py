@@ -53,7 +53,7 @@ def measure() -> Iterator[Row]:
             first_byte_delay_seconds=FIRST_BYTE_SECONDS, chunks=CHUNKS, chunk_delay_seconds=CHUNK_SECONDS
         )
         took: dict[str, list[Took]] = {name: [] for name in sides}
-        for _ in range(repetitions(7, quick=3)):
+        for _ in range(repetitions(5, quick=2)):
             for name, side in sides.items():
                 took[name].append(side.ask())
     yield from _rows(**took)

@@ -17,12 +17,12 @@ from typing import NamedTuple
 import psutil
 
 from bench.baselines.servers import earlier_service
-from bench.pace import repetitions
 from bench.table import Judged, Row, Target, figure
 from harness.postgres import PostgresServer
 from harness.site import Site, WebServer
 
 MOST_SECONDS = 4
+REPETITIONS = 3
 
 
 class MadeSite(Site):
@@ -46,7 +46,7 @@ def measure() -> Iterator[Row]:
     again: list[Started] = []
     baseline: list[float] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, PostgresServer() as postgres:
-        for turn in range(repetitions(3, quick=1)):
+        for turn in range(REPETITIONS):
             site = MadeSite(Path(folder) / f"var{turn}")
             for starts in (first, again):
                 began = time.monotonic()
