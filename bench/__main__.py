@@ -44,12 +44,15 @@ def main() -> int:
         parser.error(f"there is no benchmark {min(strangers)!r}, only {', '.join(names)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and folders are removed, too
     _say(_machine())
-    measured = [_measured(name) for name in chosen]
+    measured = []
+    for name in chosen:
+        measured.append(_measured(name))
+        if given.docs:  # after each one, so that a run that is stopped keeps what it has measured
+            write_report(measured[-1:], given.docs, known=names)
     print(rendered([(each.title, each.rows) for each in measured]))
     print("\nMedians over interleaved repetitions; ratio = ours / baseline of the same repetition.")
     print(_machine())
     if given.docs:
-        write_report(measured, given.docs)
         print(f"Written: {given.docs / 'measured.md'}")
     broken = [each.name for each in measured if not each.is_whole]
     if broken:

@@ -6,7 +6,7 @@ A run of some benchmarks replaces only their figures; those of the others stay, 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import median
@@ -44,12 +44,16 @@ class Measurement:
         return {each.name: getattr(self, each.name) for each in fields(self)} | {"rows": figures}
 
 
-def write_report(measured: Sequence[Measurement], docs: Path) -> None:
-    """Write the page, its plots and the JSON into this folder."""
+def write_report(measured: Sequence[Measurement], docs: Path, *, known: Collection[str] = ()) -> None:
+    """Write the page, its plots and the JSON into this folder.
+
+    Former figures of a benchmark that is not `known` are dropped: it no longer exists.
+    """
     folder = docs / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     results = folder / RESULTS
-    found = {each.name: each for each in _read(results)} | {each.name: each for each in measured}
+    former = {each.name: each for each in _read(results) if not known or each.name in known}
+    found = former | {each.name: each for each in measured}
     ordered = [found[name] for name in sorted(found)]
     written = {"benchmarks": [each.as_json() for each in ordered]}
     results.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n")

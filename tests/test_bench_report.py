@@ -113,6 +113,17 @@ def test_a_report_of_some_benchmarks_keeps_the_figures_of_the_others(tmp_path: P
     assert "It failed before its end" in page
 
 
+def test_a_report_drops_benchmarks_that_no_longer_exist(tmp_path: Path) -> None:
+    write_report([measurement("one", missed("first")), measurement("two", missed("second"))], tmp_path)
+    write_report([], tmp_path, known=["two"])
+    assert "first" not in (tmp_path / "measured.md").read_text()
+    assert {path.name for path in (tmp_path / "measured").iterdir()} == {
+        "results.json",
+        "targets.svg",
+        "two.svg",
+    }
+
+
 class Speaking(BaseHTTPRequestHandler):
     """Sends BODY, in chunks where that is asked for, and without the last one where that is asked for."""
 

@@ -1,1 +1,1 @@
-"""What the product is measured against. servers.py starts each of them under the product's own conditions."""
+"""Servers that the product is measured against. servers.py starts each of them under the same conditions."""
