@@ -66,7 +66,7 @@ def measure() -> Iterator[Row]:
             baseline=baseline,
             unit="s",
             target=Target(Judged.FIGURE, MOST_SECONDS),
-            notes=f"of it CPU of all processes {figure(median(each.cpu_seconds for each in starts))} s",
+            notes=f"CPU of all processes {figure(median(each.cpu_seconds for each in starts))} s",
         )
 
 
