@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate, count
 
 CLIPS_OF_A_JOURNEY = 34
@@ -90,17 +91,18 @@ def _session(
 def _played(
     chance: random.Random, at: float, clip: int, sizes: dict[int, int]
 ) -> Generator[tuple[float, int], None, float]:
+    """Yield the request of one clip; returns the seconds until the listener's next one."""
     seconds = min(max(chance.lognormvariate(2.4, 0.6), SHORTEST_SECONDS), LONGEST_SECONDS)  # median 11 s
     size = sizes.setdefault(clip, round(seconds * BYTES_A_SECOND))
     yield at, clip
     return size / BYTES_A_SECOND + chance.expovariate(1 / ANSWER_SECONDS)
 
 
-_weights: dict[tuple[int, float], Sequence[float]] = {}
-
-
 def _zipf(chance: random.Random, numbers: int, skew: float) -> int:
     """A number below `numbers`; the one of rank n comes up in proportion to 1 / n ** skew."""
-    if (numbers, skew) not in _weights:
-        _weights[numbers, skew] = list(accumulate(rank**-skew for rank in range(1, numbers + 1)))
-    return chance.choices(range(numbers), cum_weights=_weights[numbers, skew])[0]
+    return chance.choices(range(numbers), cum_weights=_weights(numbers, skew))[0]
+
+
+@cache
+def _weights(numbers: int, skew: float) -> list[float]:
+    return list(accumulate(rank**-skew for rank in range(1, numbers + 1)))

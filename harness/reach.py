@@ -1,4 +1,4 @@
-"""What keeps people from using a page, by keyboard, with a screen reader, or on a small screen."""
+"""Finds obstacles to people who use a page by keyboard, with a screen reader, or on a small screen."""
 
 from __future__ import annotations
 
@@ -41,7 +41,12 @@ SAVE_OUT_OF_SIGHT = """() => [...document.querySelectorAll("#submit-row button[n
   })
   .map((save) => save.textContent.trim())"""
 
+NOT_LOADED = """() => performance.getEntriesByType("resource")
+  .filter((loaded) => loaded.responseStatus >= 400)
+  .map((loaded) => `${loaded.responseStatus} ${loaded.name}`)"""
+
 LOOKS = {
+    "not loaded": NOT_LOADED,
     "spoken icons": SPOKEN_ICONS,
     "out of reach": OUT_OF_REACH,
     "nameless": NAMELESS,
@@ -54,6 +59,7 @@ LOOKS = {
 def obstacles(page: Page, *, minor: bool = False) -> dict[str, list[str]]:
     """The findings by kind, those of axe among them. `minor`: also its lesser ones. Raises Unavailable."""
     page.wait_for_function("window.Alpine !== undefined || !document.querySelector('[x-data]')")
+    page.wait_for_function("document.querySelector('main, [role=main]') !== null")  # reachable.js is through
     found = {name: page.evaluate(look) for name, look in LOOKS.items()}
     found["axe"] = axe_findings(page) if minor else serious(page)
     return {name: each for name, each in found.items() if each}

@@ -68,6 +68,14 @@ class LocalTierContract(TierContract):
         assert tier.get(KEY).is_published  # type: ignore[union-attr]
         assert not tier.get(OTHER).is_published  # type: ignore[union-attr]
 
+    def test_a_local_tier_gives_out_a_published_clip_alone_when_asked_for_that(self, tier: LocalTier) -> None:
+        tier.put(entry())
+        tier.put(entry(OTHER, is_published=True))
+
+        assert tier.get_published(KEY) is None
+        assert tier.get_published(OTHER) == tier.get(OTHER)
+        assert tier.get_published("0" * 32) is None
+
     def test_a_newer_clip_survives_a_change_of_its_publicity(
         self, tier: LocalTier, monkeypatch: pytest.MonkeyPatch
     ) -> None:

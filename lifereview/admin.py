@@ -34,6 +34,9 @@ for _device in (TOTPDevice, StaticDevice):
 # Words of the menu for models of other packages. Set here and not in a class, so they make no migration.
 for _model, _one, _several in (
     (User, "colleague", "staff"),
+    (Schedule, "scheduled task", "scheduled tasks"),
+    (OrmQ, "queued task", "queued tasks"),
+    (Failure, "failed task", "failed tasks"),
     (Success, "done task", "done tasks"),
 ):
     _model._meta.verbose_name, _model._meta.verbose_name_plural = _one, _several

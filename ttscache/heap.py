@@ -17,7 +17,7 @@ from collections.abc import Callable
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _LIMITS = (
     (_M_ARENA_MAX, "MALLOC_ARENA_MAX", 2),
-    (_M_MMAP_THRESHOLD, "MALLOC_MMAP_THRESHOLD_", 256 * 1024),  # above it, freeing gives back at once
+    (_M_MMAP_THRESHOLD, "MALLOC_MMAP_THRESHOLD_", 128 * 1024),  # above it, freeing gives back at once
     (_M_TRIM_THRESHOLD, "MALLOC_TRIM_THRESHOLD_", 1024**2),
 )
 

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 PINS_SECONDS, ALL_PINS_SECONDS = 10, 60
 REPORT_SECONDS = 20
-MEMORY_SECONDS = 30
+MEMORY_SECONDS = 10
 LAST_RECORDINGS_SECONDS = 4  # how long a stopping process waits for clips in the making,
 LAST_BOOKINGS_SECONDS = 1  # and then for their requests to be counted
 

@@ -6,10 +6,12 @@ import os
 import platform
 import subprocess
 import sys
+import weakref
 
 import pytest
 
 from harness.process import PROJECT
+from ttscache.heap import return_free_memory
 
 pytestmark = [
     pytest.mark.any_database,
@@ -64,3 +66,14 @@ def megabytes_left(how: str) -> float:
 
 def test_a_process_with_limited_heaps_gives_back_what_its_threads_freed() -> None:
     assert megabytes_left("limited") < 0.2 * megabytes_left("unlimited")
+
+
+def test_returning_free_memory_frees_objects_that_refer_to_each_other() -> None:
+    class Response:
+        def __init__(self) -> None:
+            self.request = self
+
+    left = weakref.ref(Response())
+    return_free_memory()
+
+    assert left() is None

@@ -10,8 +10,9 @@ from __future__ import annotations
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from ttscache.tiers import Entry
 
@@ -53,16 +54,19 @@ class MemoryTier:
         self._writing = threading.Lock()
 
     def get(self, content_hash: str) -> Entry | None:
+        return self._requested(content_hash, lambda _: True)
+
+    def get_published(self, content_hash: str) -> Entry | None:
+        return self._requested(content_hash, attrgetter("is_published"))
+
+    def _requested(self, content_hash: str, is_wanted: Callable[[Entry], bool]) -> Entry | None:
+        """Return the clip and count the request, if it is there and wanted."""
         kept = self._clips.get(content_hash)
-        if kept is None:
+        if kept is None or not is_wanted(entry := kept.entry):
             return None
         if kept.requests < MOST_COUNTED:
             kept.requests += 1  # two threads may count one request; an approximation will do
-        return kept.entry
-
-    def get_published(self, content_hash: str) -> Entry | None:
-        kept = self._clips.get(content_hash)
-        return self.get(content_hash) if kept is not None and kept.entry.is_published else None
+        return entry
 
     def put(self, entry: Entry) -> None:
         size = _size_of(entry)

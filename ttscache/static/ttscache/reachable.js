@@ -45,11 +45,17 @@
     name(control);
   }
 
+  // simplebar calls each part that scrolls "scrollable content"; there are two on a list with its filters open.
+  function nameScrolling(part) {
+    part.setAttribute("aria-label", part.closest("#nav-sidebar") ? "Menu" : part.closest("#changelist-filter") ? "Filters" : "More");
+  }
+
   function mend(part) {
     const found = (selector) => [...(part.matches(selector) ? [part] : []), ...part.querySelectorAll(selector)];
     found(ICON).forEach(hide);
     found("[x-on\\:click]").forEach(reach);
     found("a[href], button").forEach(name);
+    found(".simplebar-content-wrapper").forEach(nameScrolling);
   }
 
   // Also what htmx and Alpine add later.

@@ -48,6 +48,17 @@ class TestMemoryTier(LocalTierContract):
 
         assert tier.has(KEY)
 
+    def test_a_request_for_published_clips_counts_only_if_the_clip_is_one(self) -> None:
+        tier = MemoryTier(35_000)
+        tier.put(entry("a" * 32, bytes(10_000), is_published=True))
+        tier.put(entry("b" * 32, bytes(10_000)))
+        for content_hash in ("a" * 32, "b" * 32) * 2:
+            tier.get_published(content_hash)
+        for content_hash in "cd":
+            tier.put(entry(content_hash * 32, bytes(10_000)))
+
+        assert sorted(content_hash[0] for content_hash, _ in tier.entries()) == ["a", "c", "d"]
+
     def test_a_clip_that_comes_back_soon_stays_in_memory_among_new_ones(self) -> None:
         tier = MemoryTier(100_000)
         for number in (*range(12), 0, *range(20, 32)):
