@@ -4,7 +4,8 @@
 # make test-long  run the long tests, too: kills, networks, load, big tables
 # make coverage   run the tests on SQLite and list the lines that they do not reach
 # make lint       formatter, linter, types, import direction, migrations, deployment check
-# make bench      measure, side by side with the baselines
+# make bench      measure, side by side with the baselines, and write docs/measured.md
+# make bench-quick  measure only the requests of listeners, within two minutes; writes into var/bench
 # make lock       write the three requirements*.txt anew from what stands in requirements*.in
 # make audit      look for known weaknesses of the packages that the site runs on
 
@@ -23,7 +24,7 @@ MEASURED := COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml
 # The tests start a hundred processes, so modules must be compiled only once.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run install test test-long coverage lint bench lock audit
+.PHONY: run install test test-long coverage lint bench bench-quick lock audit
 
 run: $(VENV)/.installed
 	@$(BIN)/python manage.py serve --end-with-parent
@@ -54,7 +55,10 @@ lint: $(VENV)/.installed-dev
 	  $(BIN)/python manage.py check --deploy --fail-level WARNING
 
 bench: $(VENV)/.installed-dev
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench --docs docs
+
+bench-quick: $(VENV)/.installed-dev
+	@$(BIN)/python -m bench --quick --docs var/bench
 
 lock: $(TOOLS)/.installed
 	@$(LOCK) requirements.in --output-file requirements.txt

@@ -2,7 +2,8 @@
 
     python -m bench.load URL --bytes 59904 --sha256 ... --connections 16 --seconds 3
 
-Each connection is kept alive and has one request at a time. It checks the status and length of every answer,
+Each connection is kept alive and has one request at a time; one thread serves them all, because threads of
+Python would wait for each other and so measure themselves. It checks the status and length of every answer,
 and the bytes of the first one on each connection. Time and number of requests are limited.
 """
 
@@ -12,13 +13,12 @@ import argparse
 import hashlib
 import json
 import re
+import selectors
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from statistics import median, quantiles
 from urllib.parse import urlsplit
@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 from harness.process import HOST, PROJECT, leashed
 
 MOST_REQUESTS = 50_000  # of one connection
+LONGEST_ANSWER_SECONDS = 30
 LARGEST_ANSWER = 256 * 1024
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 
@@ -53,8 +54,12 @@ def load(
     seconds: float,
     in_head: str = "",
     headers: Mapping[str, str] | None = None,
+    post: object = None,
 ) -> Load:
-    """Run the load. Raises RuntimeError if an answer is not `body` or its headers lack `in_head`."""
+    """Run the load. Raises RuntimeError if an answer is not `body` or its headers lack `in_head`.
+
+    With `post`, every request is a POST with this content as JSON.
+    """
     done = subprocess.run(
         leashed(
             [
@@ -63,13 +68,14 @@ def load(
                 *("--sha256", hashlib.sha256(body).hexdigest(), "--bytes", str(len(body))),
                 *("--in-head", in_head),
                 *(part for line in (headers or {}).items() for part in ("--header", ": ".join(line))),
+                *(() if post is None else ("--post", json.dumps(post))),
             ]
         ),
         cwd=PROJECT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=seconds + 30,
+        timeout=seconds + LONGEST_ANSWER_SECONDS,
     )
     if done.returncode != 0:
         raise RuntimeError(f"{url}\n{done.stderr}")
@@ -79,43 +85,49 @@ def load(
 class Connection:
     """One kept-alive connection, read with little work, because client and server share the cores."""
 
-    def __init__(self, url: str, headers: Sequence[str] = ()) -> None:
+    def __init__(self, url: str, headers: Sequence[str] = (), post: str = "") -> None:
         parts = urlsplit(url)
         if parts.hostname != HOST or parts.port is None:
             raise ValueError(f"load goes to {HOST} only, not to {url}")
-        self._socket = socket.create_connection((HOST, parts.port), timeout=10)
-        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        lines = [f"GET {target} HTTP/1.1", f"Host: {parts.netloc}", *headers, "", ""]
-        self._request = "\r\n".join(lines).encode()
+        self.socket = socket.create_connection((HOST, parts.port), timeout=10)
+        body = post.encode()
+        own = ["Content-Type: application/json", f"Content-Length: {len(body)}"] if post else []
+        method = "POST" if post else "GET"
+        target = parts._replace(scheme="", netloc="").geturl()
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {parts.netloc}", *headers, *own, "", ""]
+        self._request = "\r\n".join(lines).encode() + body
         self._buffer = bytearray(LARGEST_ANSWER)
         self._view = memoryview(self._buffer)
+        self._have = self._body_from = self._end = 0
 
-    def ask(self) -> tuple[bytes, memoryview]:
-        """Request once; returns head and body. The next call overwrites the body."""
-        self._socket.sendall(self._request)
-        have = self._receive(0)
-        while (end := self._buffer.find(b"\r\n\r\n", 0, have)) < 0:
-            have += self._receive(have)
-        start = end + 4
-        head = bytes(self._view[:start])
-        length = _LENGTH.search(head)
-        if length is None:
-            raise ValueError(f"an answer without Content-Length: {head!r}")
-        whole = start + int(length[1])
-        while have < whole:
-            have += self._receive(have)
-        if have > whole:
-            raise ValueError(f"{have - whole} bytes more than announced")
-        return head, self._view[start:whole]
+    def ask(self) -> None:
+        """Send the request. The answer overwrites the one before."""
+        self._have = self._body_from = self._end = 0
+        self.socket.sendall(self._request)
 
-    def close(self) -> None:
-        self._socket.close()
-
-    def _receive(self, have: int) -> int:
-        received = self._socket.recv_into(self._view[have:])
+    def is_whole(self) -> bool:
+        """Receive what has come; returns whether that is the end of the answer."""
+        received = self.socket.recv_into(self._view[self._have :])
         if received == 0:
             raise ConnectionError("the server closed the connection in mid-answer")
-        return received
+        self._have += received
+        if not self._end and (end := self._buffer.find(b"\r\n\r\n", 0, self._have)) >= 0:
+            self._body_from = end + 4
+            length = _LENGTH.search(self.head)
+            if length is None:
+                raise ValueError(f"an answer without Content-Length: {self.head!r}")
+            self._end = self._body_from + int(length[1])
+        if self._end and self._have > self._end:
+            raise ValueError(f"{self._have - self._end} bytes more than announced")
+        return self._have == self._end
+
+    @property
+    def head(self) -> bytes:
+        return bytes(self._view[: self._body_from])
+
+    @property
+    def body(self) -> memoryview:
+        return self._view[self._body_from : self._end]
 
 
 def main() -> None:
@@ -127,38 +139,58 @@ def main() -> None:
     parser.add_argument("--bytes", type=int, required=True, help="of the body")
     parser.add_argument("--in-head", default="", help="text that the headers of every answer must contain")
     parser.add_argument("--header", action="append", default=[], help="to send with every request")
+    parser.add_argument("--post", default="", help="JSON to send as the body of every request")
     given = parser.parse_args()
-    connections = [Connection(given.url, given.header) for _ in range(given.connections)]
-    released = threading.Barrier(given.connections)
-
-    def ask_until_the_end(connection: Connection) -> tuple[float, float, list[float]]:
-        released.wait()
-        began = before = time.perf_counter()
-        took: list[float] = []
-        while before - began < given.seconds and len(took) < MOST_REQUESTS:
-            head, body = connection.ask()
-            now = time.perf_counter()
-            took.append(now - before)
-            _check(head, body, given, is_first=len(took) == 1)
-            before = time.perf_counter()
-        return began, before, took
-
-    with ThreadPoolExecutor(given.connections) as threads:
-        results = list(threads.map(ask_until_the_end, connections))
-    for connection in connections:
-        connection.close()
-    latencies = [seconds * 1_000 for _, _, took in results for seconds in took]
+    connections = [Connection(given.url, given.header, given.post) for _ in range(given.connections)]
+    latencies, seconds = _ask_until_the_end(connections, given)
+    shares = quantiles(latencies, n=100)
     answer = Load(
         requests=len(latencies),
-        seconds=max(end for _, end, _ in results) - min(began for began, _, _ in results),
+        seconds=seconds,
         median_ms=median(latencies),
-        p95_ms=quantiles(latencies, n=100)[94],
-        p99_ms=quantiles(latencies, n=100)[98],
+        p95_ms=shares[94],
+        p99_ms=shares[98],
     )
     print(json.dumps(asdict(answer)))
 
 
-def _check(head: bytes, body: memoryview, given: argparse.Namespace, *, is_first: bool) -> None:
+def _ask_until_the_end(
+    connections: Sequence[Connection], given: argparse.Namespace
+) -> tuple[list[float], float]:
+    """Return the latency of each answer in milliseconds, and the seconds that all took together."""
+    selector = selectors.DefaultSelector()
+    asked_at: dict[Connection, float] = {}
+    answers = dict.fromkeys(connections, 0)
+    latencies: list[float] = []
+    began = now = time.perf_counter()
+    for connection in connections:
+        selector.register(connection.socket, selectors.EVENT_READ, connection)
+        asked_at[connection] = time.perf_counter()
+        connection.ask()
+    while asked_at:
+        ready = selector.select(LONGEST_ANSWER_SECONDS)
+        if not ready:
+            raise TimeoutError(f"no byte for {LONGEST_ANSWER_SECONDS} s")
+        for key, _ in ready:
+            connection = key.data
+            if not connection.is_whole():
+                continue
+            now = time.perf_counter()
+            latencies.append((now - asked_at[connection]) * 1_000)
+            answers[connection] += 1
+            _check(connection, given, is_first=answers[connection] == 1)
+            if now - began < given.seconds and answers[connection] < MOST_REQUESTS:
+                asked_at[connection] = time.perf_counter()
+                connection.ask()
+            else:
+                del asked_at[connection]
+                selector.unregister(connection.socket)
+                connection.socket.close()
+    return latencies, now - began
+
+
+def _check(connection: Connection, given: argparse.Namespace, *, is_first: bool) -> None:
+    head, body = connection.head, connection.body
     is_good = (
         head.startswith(b"HTTP/1.1 200 ")
         and given.in_head.encode() in head

@@ -1,9 +1,10 @@
-"""1,000,000 clips: planning, listing, pruning against plain SQL; listeners meanwhile against a quiet site.
+"""1,000,000 clips: hits against 1,000 clips; planning, listing and pruning against plain SQL; listeners.
 
-There are two voices. A tenth of the clips was last requested 100 days ago, another tenth 400 days ago. The
-baseline of planning is one SELECT, that of listing a SELECT of the same rows. Two plain DELETEs remove the
-older tenth, `manage.py prune` the other one, while a web server answers requests for a published clip in
-memory, an unpublished one that needs the database, and the journey.
+A hit in process, by tier, takes turns in two databases, of which one has a thousand clips. There are two
+voices. A tenth of the clips was last requested 100 days ago, another tenth 400 days ago. The baseline of
+planning is one SELECT, that of listing a SELECT of the same rows. Two plain DELETEs remove the older tenth,
+`manage.py prune` the other one, while a web server answers requests for a published clip in memory, an
+unpublished one that needs the database, and the journey; the baseline of these is the quiet site.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,15 @@ from typing import Any
 from bench import clip
 from bench.load import Load, load
 from bench.product import inside
-from bench.table import Row, figure
+from bench.rows.hit_latency import timings
+from bench.table import Judged, Row, Target, figure
 from harness import http
+from harness.openai_server import OpenAIServer
 from harness.postgres import PostgresServer
 from harness.site import WebServer
 
-CLIPS = 1_000_000
+CLIPS, FEW_CLIPS = 1_000_000, 1_000
+TIERS = ["memory", "file", "database"]
 DAYS = 90
 PLANNED = (17, 1_000)  # the default journey in one voice, and a thousand texts
 ROUNDS = 5
@@ -37,19 +41,25 @@ Figures = dict[str, Any]
 
 
 def measure() -> Iterator[Row]:
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        yield from _rows(Path(folder) / "var", {}, database="SQLite")
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, PostgresServer() as postgres:
-        given = {"DATABASE_URL": postgres.create_database()}
-        yield from _rows(Path(folder) / "var", given, database="PostgreSQL")
+    with OpenAIServer() as provider:
+        # Without a key no clip could be bought again, and prune would keep them all.
+        paid = {"OPENAI_API_KEY": "bench", "OPENAI_BASE_URL": provider.base_url, "WEB_WORKERS": "1"}
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            yield from _rows(Path(folder), [paid, paid], database="SQLite")
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder, PostgresServer() as postgres:
+            given = [paid | {"DATABASE_URL": postgres.create_database()} for _ in range(2)]
+            yield from _rows(Path(folder), given, database="PostgreSQL")
 
 
-def _rows(var_dir: Path, given: dict[str, str], *, database: str) -> Iterator[Row]:
-    web = WebServer(var_dir, {"WEB_WORKERS": "1", **given})
+def _rows(folder: Path, given: Sequence[dict[str, str]], *, database: str) -> Iterator[Row]:
+    web, small = WebServer(folder / "var", given[0]), WebServer(folder / "small", given[1])
     web.prepare()
     web.manage("load_default_content", check=True)
     environment = web.environment()
-    inside(environment, fill, timeout_seconds=BOUND_SECONDS)
+    inside(environment, fill, clips=CLIPS, timeout_seconds=BOUND_SECONDS)
+    small.prepare()
+    inside(small.environment(), fill, clips=FEW_CLIPS)
+    yield from _growth(web, small, database)
     took: Figures = inside(environment, planning_and_listing, timeout_seconds=BOUND_SECONDS)
     for texts in PLANNED:
         ours, plain = took[f"plan {texts}"], took[f"plain plan {texts}"]
@@ -66,6 +76,24 @@ def _rows(var_dir: Path, given: dict[str, str], *, database: str) -> Iterator[Ro
     deleted: Figures = inside(environment, delete_plainly, timeout_seconds=BOUND_SECONDS)
     with web:
         yield from _prune(web, deleted, database)
+
+
+def _growth(large: WebServer, small: WebServer, database: str) -> Iterator[Row]:
+    took: dict[str, tuple[list[float], list[float]]] = {f"{tier} find": ([], []) for tier in TIERS}
+    for _ in range(ROUNDS):
+        for place, site in enumerate((large, small)):
+            folder = str(site.var_dir)
+            timed = inside(site.environment(), timings, folder=folder, tiers=TIERS, rounds=1)
+            for name, sides in took.items():
+                sides[place].extend(timed[name]["medians"])
+    for name, (ours, baseline) in took.items():
+        yield Row(
+            name=f"{name}, against {FEW_CLIPS:,} clips ({database})",
+            ours=ours,
+            baseline=baseline,
+            unit="us",
+            target=Target(Judged.RATIO, 1.1),
+        )
 
 
 def _prune(web: WebServer, deleted: Figures, database: str) -> Iterator[Row]:
@@ -157,11 +185,11 @@ _FILES = {
 _OLDER = "SELECT id FROM tts_cache WHERE last_accessed_at < %s"
 
 
-def fill() -> None:
+def fill(*, clips: int) -> None:
     from django.db import connection
 
     with connection.cursor() as cursor:
-        cursor.execute(_FILL[connection.vendor], [CLIPS])
+        cursor.execute(_FILL[connection.vendor], [clips])
         cursor.execute(_FILES[connection.vendor])
         cursor.execute("ANALYZE")
 

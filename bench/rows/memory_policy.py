@@ -1,4 +1,4 @@
-"""Byte hit ratio of the memory tier at 10% of a trace's bytes; the baseline is Belady's optimum for bytes.
+"""Byte hit ratio of the memory tier at 10% of a trace's bytes; the limit is Belady's optimum for bytes.
 
 The traces are those of listening_trace.py: journeys in order, mixed with reflections that one person hears.
 The optimum knows the future and may keep parts of clips, so it is an upper bound (policies.py). The notes
@@ -25,7 +25,7 @@ from bench.policies import (
     hit_bytes,
 )
 from bench.product import inside
-from bench.table import Row
+from bench.table import Judged, Row, Target
 from harness.site import Site
 
 SEEDS = (1, 2, 3)
@@ -52,7 +52,9 @@ def measure() -> Iterator[Row]:
         fixed = [_share(fixed_hit_bytes(trace, capacity), trace) for trace, capacity in bounds]
         narratives = _narrative_bytes(traces[0]) / capacities[0]
         about = f"narratives are {narratives:.1f} of the tier; the best fixed choice has {min(fixed):.2f}"
-        yield _row(site, "the memory tier", [_of_tier(*each) for each in bounds], best, about)
+        target = Target(Judged.TO_LIMIT, 0.9, cause=f"The {about}.")
+        of_tier = [_of_tier(*each) for each in bounds]
+        yield _row(site, "the memory tier", of_tier, best, notes=about, target=target)
         for name, policy in POLICIES.items():
             ours = [_share(hit_bytes(policy(capacity), trace), trace) for trace, capacity in bounds]
             yield _row(site, name, ours, best)
@@ -127,12 +129,21 @@ def _share(served: int, trace: Sequence[RequestedBytes]) -> float:
     return served / sum(each.size for each in trace)
 
 
-def _row(site: str, name: str, ours: list[float], best: list[float], notes: str = "") -> Row:
+def _row(
+    site: str,
+    name: str,
+    ours: list[float],
+    best: list[float],
+    *,
+    notes: str = "",
+    target: Target | None = None,
+) -> Row:
     return Row(
         name=f"{site}: {name}",
         ours=ours,
-        baseline=best,
+        limit=best,
         unit="of the bytes",
         is_more_better=True,
+        target=target,
         notes=notes,
     )

@@ -1,78 +1,109 @@
-"""GET of a 60 kB clip held in memory; the baseline is Flask's send_file under the same gunicorn settings.
+"""A stored 60 kB clip by GET and by POST against the earlier design; the limit is plain nginx.
 
-Both servers run all the time. One client loads them in turns and shares the machine's cores with them.
-Requests per second depend on other work of the machine; the CPU seconds of the workers hardly do.
+All servers run all the time, with the same gunicorn settings where they run under gunicorn. One client loads
+them in turns and shares the machine's cores with them. Ours and the earlier design use one PostgreSQL. Our
+POST has a token, which is checked, as is the text. Requests per second depend on other work of the machine;
+the CPU seconds of the workers hardly do.
 """
 
 from __future__ import annotations
 
-import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from runpy import run_path
-from typing import Any
 
 import psutil
 
 from bench import clip
+from bench.baselines.servers import earlier_service, file_response, plain_nginx
 from bench.load import Load, load
+from bench.pace import repetitions
 from bench.product import inside
-from bench.table import Row
+from bench.table import Judged, Row, Target
 from harness import http
-from harness.process import HOST, PROJECT, ServerProcess, free_port, is_alive, is_listening
+from harness.openai_server import OpenAIServer
+from harness.postgres import PostgresServer
 from harness.site import WebServer
-from harness.waiting import wait_until
 
-REPETITIONS = 8
-SECONDS = 1.25
+SECONDS = 1.0
 CONNECTIONS = 16
-WARM_UP_SECONDS = 1.5
+WARM_UP_SECONDS = 1.0
 OUR_HEADERS = "detail=memory"  # checks that every answer is a hit from memory
+POST = {"text": clip.TEXT, "voice": "nova", "content_type": "question"}
 
 
 def measure() -> Iterator[Row]:
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, WebServer(Path(folder) / "var") as web:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        postgres = stack.enter_context(PostgresServer())
+        provider = stack.enter_context(OpenAIServer())
+        environment = {
+            "DATABASE_URL": postgres.create_database(),
+            "OPENAI_API_KEY": "bench",  # so the content hash is the one of the earlier design
+            "OPENAI_BASE_URL": provider.base_url,
+        }
+        web = stack.enter_context(WebServer(folder / "var", environment))
         content_hash = inside(web.environment(), clip.keep_published)
+        headers = {"Authorization": f"Bearer {web.api_token()}"}
+        earlier = stack.enter_context(
+            earlier_service(web, postgres.create_database(), provider=provider.base_url)
+        )
+        clips = {content_hash: clip.audio()}
+        plain = stack.enter_context(file_response(web, clips))
+        nginx = stack.enter_context(plain_nginx(clips))
+        made = http.post_json(
+            f"{earlier.url}/api/text-to-speech", POST
+        ).body  # by the provider, so its own bytes
         path = f"/api/audio/{content_hash}.mp3"
-        flask = _flask(Path(folder), content_hash, inside(web.environment(), gunicorn_settings))
-        with flask as (flask_url, flask_pids):
-            ours = Side(f"{web.url}{path}", web.worker_pids, OUR_HEADERS)
-            theirs = Side(f"{flask_url}{path}", flask_pids)
-            for _ in range(REPETITIONS):
-                ours.run()
-                theirs.run()
-            yield from _rows(ours, theirs)
-
-
-def gunicorn_settings() -> dict[str, Any]:
-    """In the product: the settings of gunicorn.conf.py, without the address and the hooks."""
-    said = run_path(str(PROJECT / "lifereview" / "gunicorn.conf.py"))
-    plain = (int, str, float, type(None))
-    return {
-        name: value
-        for name, value in said.items()
-        if not name.startswith("_") and name != "bind" and isinstance(value, plain)
-    }
+        get = {
+            "ours": Side(f"{web.url}{path}", web.worker_pids, clip.audio(), in_head=OUR_HEADERS),
+            "earlier": Side(f"{earlier.url}{path}", earlier.worker_pids, made),
+            "FileResponse": Side(f"{plain.url}{path}", plain.worker_pids, clip.audio()),
+            "nginx": Side(f"{nginx.url}{path}", nginx.worker_pids, clip.audio()),
+        }
+        speech = "/api/text-to-speech"
+        post = {
+            "ours": Side(
+                f"{web.url}{speech}",
+                web.worker_pids,
+                clip.audio(),
+                in_head=OUR_HEADERS,
+                headers=headers,
+                post=POST,
+            ),
+            "earlier": Side(f"{earlier.url}{speech}", earlier.worker_pids, made, post=POST),
+        }
+        for _ in range(repetitions(7, quick=3)):
+            for side in (*get.values(), *post.values()):
+                side.run()
+        yield from _rows_of_get(**get)
+        yield from _rows_of_post(**post)
 
 
 class Side:
-    """One of the two servers, with its measurements so far."""
+    """One server under one kind of request, with its measurements so far."""
 
-    def __init__(self, url: str, pids: Callable[[], Sequence[int]], in_head: str = "") -> None:
+    def __init__(
+        self,
+        url: str,
+        pids: Callable[[], Sequence[int]],
+        body: bytes,
+        *,
+        in_head: str = "",
+        headers: Mapping[str, str] | None = None,
+        post: object = None,
+    ) -> None:
         self.loads: list[Load] = []
         self.cpu_microseconds: list[float] = []  # of the workers, per request
-        self._url = url
+        self._url, self._body, self._in_head, self._headers, self._post = url, body, in_head, headers, post
         self._workers = [psutil.Process(pid) for pid in pids()]
-        self._in_head = in_head
         # Enough connections to reach every worker, so that each has the clip in memory afterwards.
-        load(url, clip.audio(), connections=4 * CONNECTIONS, seconds=WARM_UP_SECONDS)
+        self._load(connections=4 * CONNECTIONS, seconds=WARM_UP_SECONDS)
 
     def run(self) -> None:
         before = self._cpu_seconds()
-        done = load(self._url, clip.audio(), connections=CONNECTIONS, seconds=SECONDS, in_head=self._in_head)
+        done = self._load(connections=CONNECTIONS, seconds=SECONDS, in_head=self._in_head)
         self.cpu_microseconds.append((self._cpu_seconds() - before) / done.requests * 1e6)
         self.loads.append(done)
 
@@ -80,55 +111,70 @@ class Side:
     def requests_per_second(self) -> list[float]:
         return [done.requests_per_second for done in self.loads]
 
+    def _load(self, *, connections: int, seconds: float, in_head: str = "") -> Load:
+        return load(
+            self._url,
+            self._body,
+            connections=connections,
+            seconds=seconds,
+            in_head=in_head,
+            headers=self._headers,
+            post=self._post,
+        )
+
     def _cpu_seconds(self) -> float:
         times = [worker.cpu_times() for worker in self._workers]
         return sum(each.user + each.system for each in times)
 
 
-def _rows(ours: Side, theirs: Side) -> Iterator[Row]:
+def _rows_of_get(ours: Side, earlier: Side, nginx: Side, **others: Side) -> Iterator[Row]:
     checked = sum(done.requests for done in ours.loads)
     yield Row(
-        name="throughput",
+        name="GET, earlier design",
         ours=ours.requests_per_second,
-        baseline=theirs.requests_per_second,
+        baseline=earlier.requests_per_second,
+        limit=nginx.requests_per_second,
         unit="requests/s",
         is_more_better=True,
+        target=Target(Judged.RATIO, 1.0),
         notes=f"{CONNECTIONS} connections; of ours {checked:,} answers checked",
     )
+    for name, other in others.items():
+        yield Row(
+            name=f"GET, Django's {name}",
+            ours=ours.requests_per_second,
+            baseline=other.requests_per_second,
+            limit=nginx.requests_per_second,
+            unit="requests/s",
+            is_more_better=True,
+        )
+    yield from _details("GET", ours, earlier)
+
+
+def _rows_of_post(ours: Side, earlier: Side) -> Iterator[Row]:
     yield Row(
-        name="CPU of the workers",
+        name="POST, earlier design",
+        ours=ours.requests_per_second,
+        baseline=earlier.requests_per_second,
+        unit="requests/s",
+        is_more_better=True,
+        target=Target(Judged.RATIO, 1.0),
+        notes="a hit; ours with a token",
+    )
+    yield from _details("POST", ours, earlier)
+
+
+def _details(method: str, ours: Side, earlier: Side) -> Iterator[Row]:
+    yield Row(
+        name=f"{method}, CPU of the workers",
         ours=ours.cpu_microseconds,
-        baseline=theirs.cpu_microseconds,
+        baseline=earlier.cpu_microseconds,
         unit="us per request",
     )
     for name, latency in (("latency, median", "median_ms"), ("latency, p99", "p99_ms")):
         yield Row(
-            name=name,
+            name=f"{method}, {name}",
             ours=[getattr(done, latency) for done in ours.loads],
-            baseline=[getattr(done, latency) for done in theirs.loads],
+            baseline=[getattr(done, latency) for done in earlier.loads],
             unit="ms",
         )
-
-
-@contextmanager
-def _flask(
-    folder: Path, content_hash: str, settings: Mapping[str, Any]
-) -> Iterator[tuple[str, Callable[[], Sequence[int]]]]:
-    """Start Flask; yields its address and a function that returns the pids of its workers."""
-    port = free_port()
-    (folder / f"{content_hash}.mp3").write_bytes(clip.audio())
-    conf = folder / "gunicorn.conf.py"
-    own = {"bind": f"{HOST}:{port}", **settings}
-    conf.write_text("".join(f"{name} = {value!r}\n" for name, value in own.items()))
-    server = ServerProcess(
-        [sys.executable, "-m", "gunicorn", "-c", conf, "bench.flask_app:app"],
-        log=folder / "flask.log",
-        env={"PATH": os.environ["PATH"], "BENCH_CLIPS": str(folder)},
-    )
-    try:
-        server.wait_until_ready(lambda: is_listening(port))
-        url = f"http://{HOST}:{port}"
-        wait_until(lambda: http.get(f"{url}/").status == 404, "Flask's workers")
-        yield url, lambda: [each.pid for each in psutil.Process(server.pid).children() if is_alive(each)]
-    finally:
-        server.kill()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cachebox import TTLCache
 from django.test import Client
 
 from harness.api_calls import body_of, request_statements, say
@@ -20,8 +21,12 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 
 @pytest.fixture(autouse=True)
-def _a_clip_at_hand(voice: FakeVoice, caller: Client) -> None:
-    """A clip that was made and then played, so that this process has seen its record."""
+def _a_clip_at_hand(voice: FakeVoice, caller: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clip that was made and then played, so that this process has seen its record.
+
+    A slow machine has a minute here, not a second, until the record is looked up again.
+    """
+    monkeypatch.setattr("ttscache.delivery.playback._touched", TTLCache(10, 60.0))
     body_of(say(caller, TEXT))
     body_of(say(caller, TEXT))
     refresh_renditions()
