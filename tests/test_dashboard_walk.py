@@ -112,7 +112,9 @@ class TestWalk:
             page.get_by_role("link", name="CSV").click()
         download.value.save_as(tmp_path / "figures.csv")
         lines = list(csv.DictReader((tmp_path / "figures.csv").open()))
-        total = next(each for each in lines if each["what"] == "all" and each["figure"] == "requests")
+        total = next(
+            each for each in lines if each["what"] == "all" and each["figure"] == "requests (demo data)"
+        )
         assert int(total["value"]) == requests_on(page)
 
     def test_the_dry_run_of_the_walk_writes_nothing(self, page: Page, site: WebServer) -> None:

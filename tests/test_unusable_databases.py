@@ -41,7 +41,7 @@ def damaged(tmp_path: Path) -> Site:
 
 
 def test_a_command_on_a_damaged_sqlite_file_gets_one_line_that_names_its_folder(damaged: Site) -> None:
-    line = only_line_of(damaged.manage("prune"))
+    line = only_line_of(damaged.manage("warm"))
 
     assert f"VAR_DIR='{damaged.var_dir}' cannot be used" in line
     assert "not a database" in line

@@ -160,6 +160,9 @@ def test_every_number_of_the_dashboard_matches_5000_requests(
         share, requests, *waits = source(page, outcome)
         assert number(requests) == len(of_source)
         assert number(share) == pytest.approx(percent(of_source, mine, by_money=by_money), abs=0.051)
+        if outcome == "edge":  # a log of nginx tells no time
+            assert waits == ["-"] * 3
+            continue
         for part, wait in zip((0.50, 0.95, 0.99), waits, strict=True):
             assert is_in_bucket_of(milliseconds(wait), real_percentile(of_source, part))
 
