@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Protocol
 
 from django.db import Error
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from ttscache import audio as sound
@@ -35,13 +36,15 @@ class PermanentTier(Tier, Protocol):
 
 def kept_clip(content_hash: str, store: PermanentStore) -> Clip | None:
     """Load the record of a clip in this store, with its bytes if they are in the database."""
-    return (
-        Clip.objects.stored_by(store)
-        .filter(content_hash=content_hash)
-        .select_related("file")
-        .annotate(is_published=Exists(Pin.objects.published().filter(content_hash=OuterRef("content_hash"))))
-        .first()
-    )
+    return next(iter(_kept_clips(store).filter(content_hash=content_hash)), None)
+
+
+@cache
+def _kept_clips(store: PermanentStore) -> QuerySet[Clip]:
+    """The query without its hash, kept because Django takes as long to put it together as to run it."""
+    pins = Pin.objects.published().filter(content_hash=OuterRef("content_hash"))
+    clips = Clip.objects.stored_by(store).order_by().select_related("file")
+    return clips.annotate(is_published=Exists(pins))
 
 
 def record_for(entry: Entry) -> Clip:
