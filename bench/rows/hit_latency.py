@@ -25,6 +25,12 @@ from harness.site import Site
 CALLS = {"memory": 3_000, "file": 400, "database": 150}  # of one round
 BASELINE_CALLS = 1_000
 MOST_MICROSECONDS = {"memory find": 20, "file find": 150, "database find (PostgreSQL)": 2_000}
+CAUSES = {
+    "database find": (
+        "Putting the clip into the local files takes about a quarter of it, "
+        "and Django reading the record most of the rest."
+    )
+}
 
 
 def measure() -> Iterator[Row]:
@@ -48,7 +54,7 @@ def _rows(folder: Path, given: dict[str, str], *, tiers: list[str], database: st
             ours=found["medians"],
             baseline=baseline["medians"],
             unit="us",
-            target=Target(Judged.FIGURE, bound) if bound else None,
+            target=Target(Judged.FIGURE, bound, cause=CAUSES.get(name, "")) if bound else None,
             notes=f"p99 {p99} against {of_baseline} us, {figure(found['p99'] / baseline['p99'])}",
         )
 

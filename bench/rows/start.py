@@ -22,6 +22,10 @@ from harness.postgres import PostgresServer
 from harness.site import Site, WebServer
 
 MOST_SECONDS = 4
+CAUSE = (
+    "Seven seconds of CPU (thirteen at the first start, with its tables and its journey) in "
+    "two process trees on two cores."
+)
 REPETITIONS = 3
 
 
@@ -65,7 +69,7 @@ def measure() -> Iterator[Row]:
             ours=[each.seconds for each in starts],
             baseline=baseline,
             unit="s",
-            target=Target(Judged.FIGURE, MOST_SECONDS),
+            target=Target(Judged.FIGURE, MOST_SECONDS, cause=CAUSE),
             notes=f"CPU of all processes {figure(median(each.cpu_seconds for each in starts))} s",
         )
 
