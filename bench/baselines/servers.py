@@ -114,7 +114,7 @@ http {{
     sendfile on;
     tcp_nopush on;
     keepalive_requests 1000000;
-    open_file_cache max=1000 inactive=60s;
+    {file_cache}
     types {{ audio/mpeg mp3; }}
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
@@ -130,7 +130,9 @@ http {{
 
 
 @contextmanager
-def plain_nginx(clips: Mapping[str, bytes]) -> Iterator[Baseline]:
+def plain_nginx(
+    clips: Mapping[str, bytes], *, workers: int | None = None, keeps_files_open: bool = True
+) -> Iterator[Baseline]:
     """Run nginx over a folder with these clips, with one worker a core and nothing else to do."""
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None:
@@ -143,7 +145,16 @@ def plain_nginx(clips: Mapping[str, bytes]) -> Iterator[Baseline]:
         for content_hash, sound in clips.items():
             (folder / "clips" / f"{content_hash}.mp3").write_bytes(sound)
         conf = folder / "nginx.conf"
-        conf.write_text(_NGINX.format(folder=folder, workers=os.cpu_count(), host=HOST, port=port))
+        file_cache = "open_file_cache max=1000 inactive=60s;" if keeps_files_open else ""
+        conf.write_text(
+            _NGINX.format(
+                folder=folder,
+                workers=workers or os.cpu_count(),
+                file_cache=file_cache,
+                host=HOST,
+                port=port,
+            )
+        )
         began = time.monotonic()
         server = ServerProcess([program, "-p", folder, "-e", "stderr", "-c", conf], log=folder / "log")
         try:

@@ -9,42 +9,25 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import psutil
 
 from bench import clip
+from bench.baselines.servers import plain_nginx
 from bench.load import load
 from bench.pace import repetitions
 from bench.product import inside
 from bench.table import Judged, Row, Target
-from harness import Unavailable
 from harness.nginx import NginxServer
-from harness.process import HOST, ServerProcess, free_port, is_listening
+from harness.process import HOST
 from harness.site import WebServer
 from harness.waiting import wait_until
 
 SECONDS = 1.0
 CONNECTIONS = 16
 OF_THE_CLIP = "immutable"  # checks that nginx sent the headers of a published clip
-
-_PLAIN = """
-daemon off;
-pid {folder}/pid;
-error_log stderr warn;
-events {{}}
-http {{
-    access_log off;
-    keepalive_requests 1000000;
-    sendfile on;
-    tcp_nopush on;
-    types {{ audio/mpeg mp3; }}
-    server {{ listen {address}; root {folder}; }}
-}}
-"""
 
 
 def measure() -> Iterator[Row]:
@@ -62,25 +45,29 @@ def measure() -> Iterator[Row]:
             with (
                 NginxServer(site, clips_dir=links, clips_log=folder / "clips.log", log_at_once=False) as ours,
                 NginxServer(site) as passing_on,
-                _plain_nginx(folder / "plain") as plain,
+                plain_nginx({"clip": clip.audio()}, workers=1, keeps_files_open=False) as plain,
             ):
                 yield from _rows(
-                    NginxSide(f"{ours.url}{path}", ours.pid, OF_THE_CLIP),
-                    NginxSide(f"{plain.url}/clip.mp3", plain.pid),
-                    NginxSide(f"{passing_on.url}{path}", passing_on.pid, OF_THE_CLIP),
+                    NginxSide(f"{ours.url}{path}", workers_of(ours), OF_THE_CLIP),
+                    NginxSide(f"{plain.url}/api/audio/clip.mp3", plain.worker_pids),
+                    NginxSide(f"{passing_on.url}{path}", workers_of(passing_on), OF_THE_CLIP),
                 )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def workers_of(nginx: NginxServer) -> Callable[[], Sequence[int]]:
+    return lambda: [worker.pid for worker in psutil.Process(nginx.pid).children()]
+
+
 class NginxSide:
     """One address of one nginx, with its measurements so far."""
 
-    def __init__(self, url: str, pid: int, in_head: str = "") -> None:
+    def __init__(self, url: str, worker_pids: Callable[[], Sequence[int]], in_head: str = "") -> None:
         self.requests_per_second: list[float] = []
         self.cpu_microseconds: list[float] = []  # of nginx's workers, per request
         self._url, self._in_head = url, in_head
-        self._workers = wait_until(psutil.Process(pid).children, "the workers of nginx")
+        self._workers = [psutil.Process(pid) for pid in wait_until(worker_pids, "the workers of nginx")]
 
     def run(self) -> None:
         before = self._cpu_seconds()
@@ -119,28 +106,3 @@ def _rows(ours: NginxSide, plain: NginxSide, passed_on: NginxSide) -> Iterator[R
         is_more_better=True,
         notes="without NGINX_CLIPS_DIR",
     )
-
-
-class PlainNginx(NamedTuple):
-    url: str
-    pid: int
-
-
-@contextmanager
-def _plain_nginx(folder: Path) -> Iterator[PlainNginx]:
-    """An nginx that sends the clip as a file and does nothing else."""
-    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if program is None:
-        raise Unavailable("no nginx on the PATH or in /usr/sbin")
-    folder.mkdir()
-    folder.chmod(0o755)
-    (folder / "clip.mp3").write_bytes(clip.audio())
-    port = free_port()
-    conf = folder / "nginx.conf"
-    conf.write_text(_PLAIN.format(folder=folder, address=f"{HOST}:{port}"))
-    server = ServerProcess([program, "-p", folder, "-e", "stderr", "-c", conf], log=folder / "log")
-    try:
-        server.wait_until_ready(lambda: is_listening(port))
-        yield PlainNginx(f"http://{HOST}:{port}", server.pid)
-    finally:
-        server.kill()

@@ -34,7 +34,7 @@ _FOR_OTHER_LIBRARIES = {
 
 
 SQLITE_NAME = "lifereview.sqlite3"
-# Of a process: each thread's connection may cache 2 MB of pages, which is 128 MB with 64 threads. Above this
+# Without a limit each thread's connection caches 2 MB of pages: 128 MB in a process of 64 threads. Above this
 # limit a connection reuses the pages that it has (https://sqlite.org/c3ref/hard_heap_limit64.html).
 _SQLITE_MEMORY = f"PRAGMA temp_store=MEMORY; PRAGMA soft_heap_limit={16 * 1024**2};"
 _FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")

@@ -114,9 +114,9 @@ def _of_combined(text: str) -> Hearing | None:
 
 
 def _clip_of(address: str, result: str) -> str:
-    """The clip, if it was answered there: what was passed on is counted by the site itself.
+    """The clip, unless the CDN passed the request on to the site, which counts it itself.
 
-    What was passed on to a bucket is counted by nobody else.
+    A bucket counts nothing, so its clips count here in any case.
     """
     match = _CLIP.fullmatch(address)
     if match is None:
