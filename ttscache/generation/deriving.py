@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 
 from ttscache import audio as sound
@@ -19,6 +18,16 @@ logger = logging.getLogger(__name__)
 _SOURCES = ("wav", "flac", "pcm", "aac", "mp3", "opus")
 
 
+def sources_of(request: SpeechRequest, *, at_any_loss: bool) -> list[SpeechRequest]:
+    """The clips that can become this one, from the best to the worst."""
+    is_lossless = sound.FORMATS[request.audio_format].is_lossless
+    return [
+        replace(request, audio_format=name)
+        for name in _SOURCES
+        if name != request.audio_format and (at_any_loss or is_lossless or sound.FORMATS[name].is_lossless)
+    ]
+
+
 def derive(
     tiers: TierChain, request: SpeechRequest, content_type: str, *, at_any_loss: bool = False
 ) -> Hit | None:
@@ -29,31 +38,23 @@ def derive(
     The hit names the tier of the clip that was converted. None if no stored clip will do. Raises
     django.db.Error.
     """
-    alike = {replace(request, audio_format=name).content_hash: name for name in _SOURCES}
-    del alike[request.content_hash]
-    records = {clip.audio_format: clip for clip in Clip.objects.with_audio().filter(content_hash__in=alike)}
-    for name in _usable(records, request.audio_format, at_any_loss=at_any_loss):
-        found = tiers.find(records[name].content_hash, loaded=records[name])
+    sources = sources_of(request, at_any_loss=at_any_loss)
+    stored = Clip.objects.with_audio().filter(content_hash__in=[source.content_hash for source in sources])
+    records = {clip.content_hash: clip for clip in stored}
+    for source in sources:
+        record = records.get(source.content_hash)
+        found = record and tiers.find(record.content_hash, loaded=record)
         if found is None:
             continue
         try:
             entry = _converted(found.entry, request, content_type)
         except BrokenAudio as error:
-            logger.warning("A stored clip could not be converted from %s: %s", name, error)
+            logger.warning("A stored clip could not be converted from %s: %s", source.audio_format, error)
             continue
         Clip.objects.touch_or_record(request, content_type)
         tiers.store_permanently(entry)
         return Hit(tiers.store_locally(entry), found.tier)
     return None
-
-
-def _usable(stored: Mapping[str, Clip], wanted: str, *, at_any_loss: bool) -> list[str]:
-    return [
-        name
-        for name in _SOURCES
-        if name in stored
-        and (at_any_loss or sound.FORMATS[name].is_lossless or sound.FORMATS[wanted].is_lossless)
-    ]
 
 
 def _converted(source: Entry, request: SpeechRequest, content_type: str) -> Entry:

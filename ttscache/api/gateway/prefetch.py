@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from ttscache.api.authentication import MaySpend
 from ttscache.api.gateway.base import GatewayView
-from ttscache.api.gateway.calls import OWN_MODEL, checked_call
+from ttscache.api.gateway.calls import OWN_MODEL, SpeechCall, checked_call
 from ttscache.api.gateway.errors import ModelNotFound, RefusedCall
 from ttscache.api.gateway.schema import PrefetchCallSerializer, PrefetchSerializer
 from ttscache.api.gateway.speech import can_be_made
@@ -19,9 +19,10 @@ from ttscache.api.spending import begin_spending
 from ttscache.api.validation import json_object
 from ttscache.delivery.http import NEVER
 from ttscache.fingerprint import fingerprint_of
-from ttscache.models import ApiToken, ContentType, Lane
+from ttscache.generation.deriving import sources_of
+from ttscache.models import ApiToken, Clip, ContentType, Lane, in_batches
 from ttscache.renditions.retirement import gone_models
-from ttscache.speech import ClipSpec
+from ttscache.speech import ClipSpec, SpeechRequest
 from ttscache.warming.plan import plan
 from ttscache.warming.runs import start_run
 
@@ -43,7 +44,12 @@ class PrefetchView(GatewayView):
         if not isinstance(is_dry, bool):
             raise RefusedCall("`dry_run` must be true or false.", param="dry_run", code="invalid_type")
         gone = gone_models()
-        specs = [_spec(item, number, gone) for number, item in enumerate(_items(body))]
+        calls = [
+            checked_call({"model": OWN_MODEL, **item}, f"items[{number}].")
+            for number, item in enumerate(_items(body))
+        ]
+        stored = _stored(calls)
+        specs = [ClipSpec(_played(call, gone, stored), ContentType.NARRATIVE) for call in calls]
         planned = plan(specs)
         run = None
         if planned.missing and not is_dry:
@@ -81,16 +87,42 @@ def _items(body: dict[str, Any]) -> list[dict[str, Any]]:
     return items
 
 
-def _spec(item: dict[str, Any], number: int, gone: frozenset[str]) -> ClipSpec:
-    """The clip that POST /v1/audio/speech would send for this item. Raises RefusedCall or SpeechError."""
-    call = checked_call({"model": OWN_MODEL, **item}, f"items[{number}].")
-    speech = call.speech
-    if not can_be_made(speech, gone):
-        instead = call.spoken_by_live_rendition()
-        if instead is None or not can_be_made(instead, gone):
-            raise ModelNotFound(str(item.get("model", OWN_MODEL)))
-        speech = instead
-    return ClipSpec(speech, ContentType.NARRATIVE)
+def _asked(call: SpeechCall) -> list[SpeechRequest]:
+    """The clip of this call, and the one that speaks instead once its model is switched off."""
+    instead = call.spoken_by_live_rendition()
+    return [call.speech] if instead is None else [call.speech, instead]
+
+
+def _stored(calls: list[SpeechCall]) -> frozenset[str]:
+    """The hashes of the stored clips that may answer one of these calls. Raises Error."""
+    hashes = {
+        clip.content_hash
+        for call in calls
+        for speech in _asked(call)
+        for clip in (speech, *sources_of(speech, at_any_loss=True))
+    }
+    return frozenset(
+        found
+        for some in in_batches(sorted(hashes))
+        for found in Clip.objects.with_audio()
+        .filter(content_hash__in=some)
+        .values_list("content_hash", flat=True)
+    )
+
+
+def _played(call: SpeechCall, gone: frozenset[str], stored: frozenset[str]) -> SpeechRequest:
+    """The clip that POST /v1/audio/speech would send for this call, or the stored one that it would convert.
+
+    It looks in the order of that call: otherwise a clip is bought that nobody hears. Raises ModelNotFound.
+    """
+    for speech in _asked(call):
+        is_offered = can_be_made(speech, gone)
+        for clip in (speech, *sources_of(speech, at_any_loss=not is_offered)):
+            if clip.content_hash in stored:
+                return clip
+        if is_offered:
+            return speech
+    raise ModelNotFound(call.model)
 
 
 def _caller(request: Request) -> str:

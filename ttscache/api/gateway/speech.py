@@ -10,7 +10,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from ttscache.api.authentication import MaySpendUnlessOpen
+from ttscache.api.authentication import MaySpend
 from ttscache.api.gateway.base import GatewayView
 from ttscache.api.gateway.calls import OWN_MODEL, SpeechCall, checked_call
 from ttscache.api.gateway.errors import ModelNotFound, RefusedCall
@@ -39,7 +39,7 @@ class _Unavailable(Exception):
 
 
 class SpeechView(GatewayView):
-    permission_classes = (MaySpendUnlessOpen,)
+    permission_classes = (MaySpend,)
 
     @extend_schema(
         operation_id="v1_audio_speech",

@@ -186,6 +186,18 @@ class TestRefusals:
             answer = speak(client)
             assert (answer.status_code, told(answer)["code"]) == (401, "invalid_api_key")
 
+    def test_it_needs_a_token_also_where_free_text_is_open_to_anyone(
+        self, client: Client, caller: Client, settings: Any, voice: FakeVoice
+    ) -> None:
+        settings.TTSCACHE = {**settings.TTSCACHE, "allow_anonymous_text": True}
+        speech_cache().synthesizer.provider = voice
+
+        assert body_of(say(client, TEXT))
+        answer = speak(client)
+
+        assert (answer.status_code, told(answer)["code"]) == (401, "invalid_api_key")
+        assert speak(caller).status_code == 200
+
     def test_a_wrong_method_and_an_unknown_address_have_the_same_shape(self, caller: Client) -> None:
         assert told(caller.get("/v1/audio/speech"))["type"] == "invalid_request_error"
         for address in ("/v1/readyz", "/v1/", "/v1/chat/completions", "/v1"):
@@ -351,6 +363,26 @@ class TestPrefetch:
         assert answer.status_code == 202
         assert caller.get(answer.json()["status_url"]).json()["total"] == 1
         assert Clip.objects.get().content_text == "Another."
+
+    @pytest.mark.parametrize("name", ["nova", "alloy"])
+    def test_stored_clips_of_a_retired_model_are_ready_and_not_bought_again(
+        self, caller: Client, voice: FakeVoice, name: str
+    ) -> None:
+        item = {"model": "tts-1", "voice": name, "input": TEXT}
+        body_of(speak(caller, **item, response_format="mp3"))
+        note_gone("tts-1")
+
+        items = [item, {**item, "response_format": "opus"}]
+        answer = self.prefetch(caller, items)
+
+        assert answer.status_code == 200
+        assert (answer.json()["ready"], answer.json()["missing"]) == (1, 0)
+
+    def test_a_clip_that_is_only_converted_costs_nothing(self, caller: Client, voice: FakeVoice) -> None:
+        body_of(speak(caller, response_format="mp3"))
+        item = {"model": "tts-1-hd", "voice": "nova", "input": TEXT}
+        answer = self.prefetch(caller, [{**item, "response_format": "wav"}], dry_run=True).json()
+        assert (answer["ready"], answer["missing"], answer["cost_usd"]) == (1, 0, 0)
 
     @pytest.mark.parametrize(
         ("items", "param"),

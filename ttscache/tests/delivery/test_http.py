@@ -36,6 +36,7 @@ def ask(clip: Entry = CLIP, method: str = "get", **headers: str):
         ("bytes=-10", 90, 99),
         ("bytes=-1000", 0, 99),
         ("bytes=95-1000", 95, 99),
+        (f"bytes=0-{2**64 - 1}", 0, 99),
         ("BYTES=5-5", 5, 5),
     ],
 )
@@ -48,7 +49,7 @@ def test_a_range_is_answered_with_just_its_bytes(asked: str, first: int, last: i
     assert response["Content-Length"] == str(last - first + 1)
 
 
-@pytest.mark.parametrize("asked", ["bytes=100-", "bytes=100-200", "bytes=-0"])
+@pytest.mark.parametrize("asked", ["bytes=100-", "bytes=100-200", "bytes=-0", f"bytes={10**40}-"])
 def test_a_range_beyond_the_end_is_416_with_the_size(asked: str) -> None:
     response, _ = ask(Range=asked)
 
