@@ -43,7 +43,7 @@ def derive(
     records = {clip.content_hash: clip for clip in stored}
     for source in sources:
         record = records.get(source.content_hash)
-        found = record and tiers.find(record.content_hash, loaded=record)
+        found = None if record is None else tiers.find(record.content_hash, loaded=record)
         if found is None:
             continue
         try:
