@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from harness.bad_input_page import PAGE, bad_input_page
 from harness.caller import Caller
 from harness.fault_table import NoteAnswer
 from harness.hostile_inputs import CLIP, WORDS, Answer, HostileInput, hostile_inputs, send
@@ -75,6 +76,7 @@ def test_hostile_requests_get_a_clear_refusal_that_repeats_nothing(
     assert len(asked) >= 200
 
     wrong: list[tuple[object, ...]] = []
+    answered: list[tuple[HostileInput, int]] = []
     for hostile in asked:
         try:
             answer = send(server.url, token, hostile, clip)
@@ -83,9 +85,11 @@ def test_hostile_requests_get_a_clear_refusal_that_repeats_nothing(
             continue
         if found := list(problems(hostile, answer)):
             wrong.append((hostile.name, hostile.method, hostile.target[:40], *found, answer.body[:90]))
+        answered.append((hostile, answer.status))
         note_answer(f"{hostile.method} {hostile.target}"[:40], hostile.name, answer.status)
 
     assert wrong == []
+    assert bad_input_page(answered) == PAGE.read_text(), "write it anew: python -m harness.bad_input_page"
     assert stranger.get(clip).body == whole
     assert WORDS not in server.log()
     assert "Traceback" not in server.log()

@@ -186,7 +186,7 @@ class TestRefusals:
             answer = speak(client)
             assert (answer.status_code, told(answer)["code"]) == (401, "invalid_api_key")
 
-    def test_it_needs_a_token_also_where_free_text_is_open_to_anyone(
+    def test_speech_needs_a_token_even_where_free_text_is_open_to_anyone(
         self, client: Client, caller: Client, settings: Any, voice: FakeVoice
     ) -> None:
         settings.TTSCACHE = {**settings.TTSCACHE, "allow_anonymous_text": True}
