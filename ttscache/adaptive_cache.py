@@ -203,7 +203,9 @@ def kept_result(name: str, read: Callable[[Any], T]) -> CachedResult[T] | None:
     try:
         stored = _read(key_of(name))
         return None if stored is None else _readable(stored, read)
-    except (Error, *cache_errors()):
+    except Error:
+        raise
+    except cache_errors():
         raise
     except Exception as error:
         # A value of another version: unpickling may raise anything, and so may `read`.
@@ -265,8 +267,10 @@ def _refresh(key: str, renew: Callable[[], object]) -> None:
     finally:
         try:
             cache.delete(f"{key}:refreshing")
-        except (Error, *cache_errors()):
+        except Error:
             pass  # the mark expires by itself
+        except cache_errors():
+            pass
 
 
 # JSON, because a pickled class cannot be read after an upgrade that moves it.

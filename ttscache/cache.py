@@ -87,6 +87,10 @@ class SpeechCache:
         """
         return self.generator.generate(job, before_start=before_start)
 
+    def join(self, content_hash: str) -> ClipInTheMaking | None:
+        """Join the recording of a clip if this process is making it. Runs no query."""
+        return self.generator.join(content_hash)
+
     def generate_privately(self, request: SpeechRequest) -> ClipInTheMaking:
         """Speak a person's own words: never kept in a tier, never shared, never keyed."""
         return self.generator.generate_privately(request)

@@ -77,10 +77,9 @@ class Generator:
         self, job: GenerationJob, *, before_start: Callable[[], None] = lambda: None
     ) -> ClipInTheMaking:
         """Join the recording of this clip, or start it. Raises the remembered error of a text that failed."""
-        # Read without the lock, because most requests join; `_start` looks again under it.
-        joined = self._recordings.get(job.content_hash)
+        joined = self.join(job.content_hash)
         if joined is not None:
-            return ClipInTheMaking(joined, is_joined=True)
+            return joined
         # Acquire the lease before `before_start` counts anything: a refused request is no generation.
         held = self._acquire(job)
         is_ours = False
@@ -93,6 +92,12 @@ class Generator:
         finally:
             if held is not None and not is_ours:
                 self._release(held, held.remembers)  # nothing was tried, so the earlier error still holds
+
+    def join(self, content_hash: str) -> ClipInTheMaking | None:
+        """The recording of this clip that is under way in this process. Runs no query."""
+        # Read without the lock, because most requests join; `_start` looks again under it.
+        recording = self._recordings.get(content_hash)
+        return None if recording is None else ClipInTheMaking(recording, is_joined=True)
 
     def generate_privately(self, request: SpeechRequest) -> ClipInTheMaking:
         """Speak a person's own words: never stored in a tier, shared or used as a key."""

@@ -11,7 +11,11 @@ from django.test import Client
 from harness.api_calls import body_of, request_statements, say
 from harness.clips import TEXT, spoken
 from harness.fake_voice import FakeVoice
+from harness.waiting import wait_until
 from ttscache.api.known_texts import known_texts_middleware
+from ttscache.connections import OrmThreadPool
+from ttscache.delivery.waiting_room import waiting_room
+from ttscache.errors import KeyRefused
 from ttscache.maintenance.pruning import remove_clip
 from ttscache.models import ApiToken, Clip, Pin
 from ttscache.renditions.current import refresh_renditions
@@ -112,3 +116,39 @@ def test_a_known_text_is_refused_under_a_name_that_is_not_ours(caller: Client) -
     )
 
     assert response.status_code == 400
+
+
+def test_a_text_that_is_being_made_here_is_joined_without_a_statement(
+    caller: Client, voice: FakeVoice
+) -> None:
+    new = "Which song did your mother sing?"
+    voice.may_go_on.clear()
+    first = say(caller, new)
+    with request_statements() as made:
+        second = say(caller, new)
+    voice.may_go_on.set()
+
+    assert (first["Cache-Status"], second["Cache-Status"]) == (
+        "lifereview; fwd=miss; detail=generated",
+        "lifereview; fwd=miss; collapsed",
+    )
+    assert made == []
+    assert body_of(first) == body_of(second) == spoken(voice.calls[1])
+
+
+def test_a_request_that_joined_a_failed_recording_answers_its_error_and_begins_no_other(
+    caller: Client, voice: FakeVoice
+) -> None:
+    new = "Which song did your mother sing?"
+    voice.errors = [KeyRefused()]
+    voice.may_begin.clear()
+    with OrmThreadPool(2) as threads:
+        first = threads.submit(say, caller, new)
+        wait_until(lambda: len(voice.calls) == 2, "the call")  # the first one was for the clip of the fixture
+        second = threads.submit(say, caller, new)
+        wait_until(lambda: waiting_room().taken == 2, "two requests that wait for the first byte")
+        voice.may_begin.set()
+        answers = [first.result(), second.result()]
+
+    assert [each.status_code for each in answers] == [503, 503]
+    assert len(voice.calls) == 2
