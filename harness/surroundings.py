@@ -70,8 +70,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Use three workers per core for `-n auto`, because most tests wait for a server most of the time."""
-    return 3 * len(os.sched_getaffinity(0))
+    """Use two workers per core for `-n auto`, because most tests wait for a server most of the time."""
+    return 2 * len(os.sched_getaffinity(0))
 
 
 @contextmanager

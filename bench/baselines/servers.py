@@ -133,7 +133,10 @@ http {{
 def plain_nginx(
     clips: Mapping[str, bytes], *, workers: int | None = None, keeps_files_open: bool = True
 ) -> Iterator[Baseline]:
-    """Run nginx over a folder with these clips, with one worker a core and nothing else to do."""
+    """Run nginx over a folder with these clips. It has nothing else to do.
+
+    It has one worker a core unless `workers` says otherwise. `keeps_files_open`: it opens each file once.
+    """
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None:
         raise Unavailable("no nginx on the PATH or in /usr/sbin")

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django_q.models import Schedule
@@ -55,9 +56,11 @@ def test_the_names_of_things_are_the_words_of_the_menu() -> None:
     }
 
 
-def test_the_pages_of_staff_speak_of_a_colleague_and_never_of_a_user(admin_client: Client) -> None:
+def test_the_pages_of_staff_speak_of_a_colleague_and_never_of_a_user(
+    admin_client: Client, admin_user: User
+) -> None:
     listed, form = reverse("admin:auth_user_changelist"), reverse("admin:auth_user_add")
-    mine = reverse("admin:auth_user_change", args=[1])
+    mine = reverse("admin:auth_user_change", args=[admin_user.pk])
     pages = {address: admin_client.get(address) for address in (listed, form, mine)}
 
     assert {page.status_code for page in pages.values()} == {200}
