@@ -28,17 +28,13 @@ class Counts:
         self._memory = mmap.mmap(-1, self._SLOTS * self._SLOT.size)
 
     def write(self, process: int, count: int) -> None:
-        self._SLOT.pack_into(self._memory, self._place_of(process), time.monotonic(), count)
+        self._SLOT.pack_into(self._memory, process % self._SLOTS * self._SLOT.size, time.monotonic(), count)
 
     def least_of_others(self, process: int) -> int | None:
         """The lowest count of another living process, or None if this one is alone."""
-        oldest, own = time.monotonic() - FRESH_SECONDS, self._place_of(process)
-        places = (place for place in range(0, len(self._memory), self._SLOT.size) if place != own)
-        found = (self._SLOT.unpack_from(self._memory, place) for place in places)
-        return min((count for written_at, count in found if written_at > oldest), default=None)
-
-    def _place_of(self, process: int) -> int:
-        return process % self._SLOTS * self._SLOT.size
+        oldest, own = time.monotonic() - FRESH_SECONDS, process % self._SLOTS
+        slots = enumerate(self._SLOT.iter_unpack(self._memory))
+        return min((count for slot, (at, count) in slots if at > oldest and slot != own), default=None)
 
 
 class FairShareWorker(ThreadWorker):  # type: ignore[misc]
@@ -56,11 +52,12 @@ class FairShareWorker(ThreadWorker):  # type: ignore[misc]
         self.counts.write(self.age, self._connections_in_use())
 
     def accept(self, listener: Any) -> None:
-        least = self.counts.least_of_others(self.age) if self.cfg.workers > 1 else None
-        if least is not None and self._connections_in_use() > least + HEAD_START:
-            self._accepts_again_at = time.monotonic() + PAUSE_SECONDS
-            self.set_accept_enabled(False)
-            return
+        if self._connections_in_use() > HEAD_START:  # look at the others only then, as it takes time
+            least = self.counts.least_of_others(self.age)
+            if least is not None and self._connections_in_use() > least + HEAD_START:
+                self._accepts_again_at = time.monotonic() + PAUSE_SECONDS
+                self.set_accept_enabled(False)
+                return
         super().accept(listener)
         self.counts.write(self.age, self._connections_in_use())
 

@@ -46,13 +46,22 @@ def known_texts_middleware(get_response: Handler) -> Handler:
             return get_response(request)
         speech, content_type = asked
         meter = Meter(request, requested_text(speech, content_type), started)
-        hit = find_known(speech.content_hash)
-        if hit is not None:
-            with meter:
-                return respond_with_hit(meter, hit, http.PRIVATE)
-        return _respond_while_making(meter, speech) or get_response(request)
+        known = _respond_with_known(meter, speech)
+        if known is not None:
+            return known
+        with speech_cache().behind_first(speech.content_hash) as is_behind:
+            known = _respond_with_known(meter, speech) if is_behind else None
+            return known or get_response(request)
 
     return answer
+
+
+def _respond_with_known(meter: Meter, speech: SpeechRequest) -> HttpResponseBase | None:
+    hit = find_known(speech.content_hash)
+    if hit is not None:
+        with meter:
+            return respond_with_hit(meter, hit, http.PRIVATE)
+    return _respond_while_making(meter, speech)
 
 
 def _respond_while_making(meter: Meter, speech: SpeechRequest) -> HttpResponseBase | None:
