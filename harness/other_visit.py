@@ -1,0 +1,117 @@
+"""OtherVisit: one person's Firefox or WebKit on the listener's page."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from harness.listener_visit import HEAVY_ANSWER, PRESS_APART_MS, URGENT_ANSWER
+from harness.other_browsers import OtherBrowser
+from harness.waiting import wait_until
+
+VISIBLE = "const isVisible = (element) => element.getClientRects().length > 0;"
+BUTTON = f"""{VISIBLE}
+  const isNamed = (button) => button.innerText.trim() === arguments[0] || button.ariaLabel === arguments[0];
+  return [...document.querySelectorAll("button, a.button")].find((each) => isVisible(each) && isNamed(each)) || null;
+"""
+BOX = f"{VISIBLE} return [...document.querySelectorAll('textarea')].find(isVisible) || null;"
+TITLE = f"{VISIBLE} return [...document.querySelectorAll('h1')].filter(isVisible).map((h1) => h1.innerText).join();"
+IS_READY = "return document.querySelector('[data-ready]') !== null;"
+SOUND = """
+  const audio = document.querySelector("[data-audio]");
+  const { currentTime: seconds, paused, duration, error } = audio;
+  return { seconds, paused, duration, error: error && error.message, decoded: audio.webkitAudioDecodedByteCount };
+"""
+LABEL = "return document.querySelector('[data-play] [data-label]').textContent;"
+JUMP = """
+  for (const name of Object.keys(sessionStorage)) {
+    if (name.endsWith(".place")) sessionStorage.setItem(name, arguments[0]);
+  }
+"""
+STORED = """
+  const stores = [localStorage, sessionStorage].flatMap((store) => Object.entries(store).flat());
+  const databases = (await indexedDB.databases()).map(({ name }) => name);
+  return [...stores, ...(await caches.keys()), ...databases, document.cookie].filter(Boolean);
+"""
+# Of the button that stops the voice, the large one, and the page itself.
+REACH = f"""{VISIBLE}
+  const isInside = (element) => {{
+    const {{ top, bottom, left, right }} = element.getBoundingClientRect();
+    const on = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+    return top >= 0 && left >= 0 && bottom <= innerHeight + 1 && right <= innerWidth + 1 && element.contains(on);
+  }};
+  const out = [...document.querySelectorAll("[data-play], .next .button.primary")]
+    .filter((each) => isVisible(each) && !isInside(each)).map((each) => `out of reach: ${{each.innerText}}`);
+  const wide = document.documentElement.scrollWidth - innerWidth;
+  const clipped = [...document.querySelectorAll("main button, main a, main label, main h1, main p, header *")]
+    .filter((each) => isVisible(each) && !each.closest(".unseen"))
+    .filter((each) => each.getBoundingClientRect().right > innerWidth + 1
+      || (each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).display !== "inline"))
+    .map((each) => `clipped: ${{each.outerHTML.slice(0, 150)}}`);
+  return [...out, ...(wide > 0 ? [`${{wide}} px too wide`] : []), ...clipped];
+"""
+
+
+class OtherVisit:
+    def __init__(self, browser: OtherBrowser, url: str) -> None:
+        self.browser = browser
+        self.url = url
+        self._pressed = 0.0
+
+    def open(self) -> None:
+        self.browser.open(self.url)
+        self._wait_for(IS_READY, "the page's scripts")
+
+    def reload(self) -> None:
+        self.browser.reload()
+        self._wait_for(IS_READY, "the page's scripts")
+
+    def press(self, name: str) -> None:
+        """A person does not press twice within a blink."""
+        button = self._wait_for(BUTTON, f"a button “{name}”", name)
+        time.sleep(max(0, self._pressed + PRESS_APART_MS / 1000 - time.monotonic()))
+        self.browser.press(button)
+        self._pressed = time.monotonic()
+
+    def has_button(self, name: str) -> bool:
+        return self.browser.run(BUTTON, name) is not None
+
+    def answer(self, words: str) -> None:
+        self.browser.write(self._wait_for(BOX, "the box for an answer"), words)
+        self.press("Save and continue" if self.has_button("Save and continue") else "Continue")
+
+    def wait_for_title(self, title: str) -> None:
+        wait_until(lambda: self.title() == title, f"the title “{title}”, not “{self.title()}”")
+
+    def wait_for_label(self, label: str) -> None:
+        """What the button of the player is called."""
+        wait_until(lambda: self.label() == label, f"the button “{label}”, not “{self.label()}”")
+
+    def title(self) -> str:
+        return str(self.browser.run(TITLE))
+
+    def label(self) -> str:
+        return str(self.browser.run(LABEL))
+
+    def sound(self) -> dict[str, Any]:
+        told: dict[str, Any] = self.browser.run(SOUND)
+        return told
+
+    def jump(self, place: str) -> None:
+        """Go to another place of the same person, as if they had gone all the way there."""
+        self.browser.run(JUMP, place)
+        self.reload()
+        self.press("Carry on")
+
+    def out_of_reach(self) -> list[str]:
+        """The buttons that are always to be in reach and are not; all that the window cuts off."""
+        found: list[str] = self.browser.run(REACH)
+        return found
+
+    def stored(self) -> list[str]:
+        """All that the browser keeps for this site, by name and value."""
+        kept: list[str] = self.browser.run(STORED)
+        return kept
+
+    def _wait_for(self, script: str, what: str, *arguments: Any) -> Any:
+        return wait_until(lambda: self.browser.run(script, *arguments), what)
