@@ -1,8 +1,8 @@
 """What a browser complains about on the listener's page, told by the page itself into the log of its site.
 
-Not every browser hands out its console. A site with DJANGO_SETTINGS_MODULE=harness.complaint_settings has one script more
-on each page. It sends on what went wrong: errors of scripts, promises that nobody caught, files that did not come,
-breaches of the Content-Security-Policy, and what the page itself wrote to the console as an error or a warning.
+Not every browser hands out its console. A site with DJANGO_SETTINGS_MODULE=harness.complaint_settings has one
+script more on each page. It tells of errors of scripts, promises that nobody caught, files that did not come,
+breaches of the Content-Security-Policy, and of errors and warnings that the page wrote to the console.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ SCRIPT = """
     tell(message ? `${message} (${filename}:${lineno})` : `not loaded: ${target.src || target.href}`);
   }, true);
   addEventListener("unhandledrejection", ({ reason }) => tell(`not caught: ${reason}`));
-  addEventListener("securitypolicyviolation", (event) =>
-    tell(`${event.effectiveDirective} forbids ${event.blockedURI} (${event.sourceFile}:${event.lineNumber})`), true);
+  addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI, sourceFile }) =>
+    tell(`${effectiveDirective} forbids ${blockedURI} (${sourceFile})`), true);
   for (const name of ["error", "warn"]) {
     const write = console[name];
     console[name] = (...words) => { tell(`${name}: ${words.join(" ")}`); write.apply(console, words); };

@@ -1,8 +1,8 @@
-"""firefox(), webkit(): the engines of Firefox and of Safari, for a page that has to work in more than Chromium.
+"""firefox(), webkit(): the engines of Firefox and of Safari, for a page that works in any browser.
 
 Playwright drives only its own builds of them, which no package repository has. Both engines understand the
-commands of W3C WebDriver: WebKit's driver over HTTP, Firefox itself over a socket (Marionette, to which the usual
-driver of Firefox translates). So one small client with two wires does for both.
+commands of W3C WebDriver: WebKit's driver over HTTP, Firefox itself over a socket (Marionette, to which
+geckodriver translates). So one small client with two wires does for both.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ import re
 import shutil
 import socket
 import tempfile
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ SECONDS = 90  # for one command: a page may load slowly on a busy machine
 
 FIREFOX_NAMES = ("firefox-esr", "firefox")
 FIREFOX_SETTINGS: dict[str, str | int | bool] = {
-    # Whatever is not on this machine is looked for behind a closed door: neither the page nor Firefox gets out.
+    # A proxy that does not exist: neither the page nor Firefox itself reaches anything beyond this machine.
     "network.proxy.type": 1,
     "network.proxy.http": HOST,
     "network.proxy.http_port": 9,
@@ -54,7 +53,9 @@ FIREFOX_ROOM = """
 MINI_BROWSERS = "*/webkit2gtk-4.*/MiniBrowser"
 SCREEN = "1500x1400x24"
 # The bar with the address would keep the window from being as narrow as a phone.
-NARROW_BAR = "* { min-width: 0; padding: 0; margin: 0; border-width: 0; font-size: 1px; -gtk-icon-transform: scale(0); }"
+NARROW_BAR = """
+  * { min-width: 0; padding: 0; margin: 0; border-width: 0; font-size: 1px; -gtk-icon-transform: scale(0); }
+"""
 WEBKIT_COMMANDS = {
     "Navigate": ("POST", "url"),
     "Refresh": ("POST", "refresh"),
@@ -215,13 +216,22 @@ def firefox(scheme: str = "light") -> Iterator[OtherBrowser]:
             "browser.download.dir": str(downloads),
             "layout.css.prefers-color-scheme.content-override": FIREFOX_SCHEMES[scheme],
         }
+        sound_card = stack.enter_context(_sound_card(folder))
         lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in settings.items()]
         (folder / "user.js").write_text("\n".join(lines))
         server = ServerProcess(
             # The last one lets a client change the room that a page has, not the page.
-            [program, "--headless", "--no-remote", "--profile", folder, "--marionette", "--remote-allow-system-access"],
+            [
+                program,
+                "--headless",
+                "--no-remote",
+                "--profile",
+                folder,
+                "--marionette",
+                "--remote-allow-system-access",
+            ],
             log=folder / "log",
-            env={**os.environ, "HOME": str(folder)},
+            env={**os.environ, "HOME": str(folder), "PULSE_SERVER": sound_card},
         )
         stack.callback(server.kill)
         server.wait_until_ready(lambda: is_listening(port))
@@ -263,6 +273,31 @@ def webkit(scheme: str = "light") -> Iterator[OtherBrowser]:
         browser = _WebKit(port, program, ["--dark-mode"] if scheme == "dark" else [], folder / "downloads")
         stack.callback(browser.close)
         yield browser
+
+
+@contextmanager
+def _sound_card(folder: Path) -> Iterator[str]:
+    """The address of a silent sound card. Firefox plays only where there is one; WebKit needs none."""
+    if shutil.which("pulseaudio") is None:
+        raise Unavailable("no pulseaudio on the PATH; on Debian: apt install pulseaudio")
+    address = folder / "sound-card"
+    options = ("-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--disable-shm=yes")
+    modules = (
+        f"module-native-protocol-unix auth-anonymous=1 socket={address}",
+        # Otherwise it takes two seconds of sound at a time, and the time of the sound stands still meanwhile.
+        "module-null-sink norewinds=1",
+    )
+    loads = [part for module in modules for part in ("-L", module)]
+    card = ServerProcess(
+        ["pulseaudio", *options, *loads],
+        log=folder / "sound-card.log",
+        env={**os.environ, "HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)},
+    )
+    try:
+        card.wait_until_ready(address.exists)
+        yield f"unix:{address}"
+    finally:
+        card.kill()
 
 
 def _display(screen: ServerProcess) -> str:

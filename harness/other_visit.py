@@ -5,27 +5,30 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from harness.listener_visit import HEAVY_ANSWER, PRESS_APART_MS, URGENT_ANSWER
+from harness.listener_visit import PRESS_APART_MS
 from harness.other_browsers import OtherBrowser
 from harness.waiting import wait_until
 
 VISIBLE = "const isVisible = (element) => element.getClientRects().length > 0;"
 BUTTON = f"""{VISIBLE}
   const isNamed = (button) => button.innerText.trim() === arguments[0] || button.ariaLabel === arguments[0];
-  return [...document.querySelectorAll("button, a.button")].find((each) => isVisible(each) && isNamed(each)) || null;
+  const buttons = [...document.querySelectorAll("button, a.button")];
+  return buttons.find((each) => isVisible(each) && isNamed(each)) || null;
 """
 BOX = f"{VISIBLE} return [...document.querySelectorAll('textarea')].find(isVisible) || null;"
-TITLE = f"{VISIBLE} return [...document.querySelectorAll('h1')].filter(isVisible).map((h1) => h1.innerText).join();"
+HEADING = f"{VISIBLE} const heading = [...document.querySelectorAll('h1')].find(isVisible);"
+TITLE = f"{HEADING} return heading ? heading.innerText : '';"
 IS_READY = "return document.querySelector('[data-ready]') !== null;"
 SOUND = """
   const audio = document.querySelector("[data-audio]");
-  const { currentTime: seconds, paused, duration, error } = audio;
-  return { seconds, paused, duration, error: error && error.message, decoded: audio.webkitAudioDecodedByteCount };
+  const { currentTime: seconds, paused, error } = audio;
+  return { seconds, paused, error: error && error.message };
 """
 LABEL = "return document.querySelector('[data-play] [data-label]').textContent;"
 JUMP = """
+  const outro = document.querySelector("[data-kind=outro]").dataset.narrative;
   for (const name of Object.keys(sessionStorage)) {
-    if (name.endsWith(".place")) sessionStorage.setItem(name, arguments[0]);
+    if (name.endsWith(".place")) sessionStorage.setItem(name, outro);
   }
 """
 STORED = """
@@ -37,8 +40,8 @@ STORED = """
 REACH = f"""{VISIBLE}
   const isInside = (element) => {{
     const {{ top, bottom, left, right }} = element.getBoundingClientRect();
-    const on = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
-    return top >= 0 && left >= 0 && bottom <= innerHeight + 1 && right <= innerWidth + 1 && element.contains(on);
+    const isWhole = top >= 0 && left >= 0 && bottom <= innerHeight + 1 && right <= innerWidth + 1;
+    return isWhole && element.contains(document.elementFromPoint((left + right) / 2, (top + bottom) / 2));
   }};
   const out = [...document.querySelectorAll("[data-play], .next .button.primary")]
     .filter((each) => isVisible(each) && !isInside(each)).map((each) => `out of reach: ${{each.innerText}}`);
@@ -97,11 +100,15 @@ class OtherVisit:
         told: dict[str, Any] = self.browser.run(SOUND)
         return told
 
-    def jump(self, place: str) -> None:
-        """Go to another place of the same person, as if they had gone all the way there."""
-        self.browser.run(JUMP, place)
+    def jump_to_the_end(self) -> None:
+        """Go to the closing words, as if this person had gone all the way there."""
+        self.browser.run(JUMP)
         self.reload()
         self.press("Carry on")
+
+    def shows_heading(self) -> bool:
+        """Whether the window shows the heading of the screen."""
+        return bool(self.browser.run(f"{HEADING} return heading.getBoundingClientRect().top >= 0;"))
 
     def out_of_reach(self) -> list[str]:
         """The buttons that are always to be in reach and are not; all that the window cuts off."""
