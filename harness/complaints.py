@@ -1,4 +1,4 @@
-"""What a browser complains about on the listener's page, told by the page itself into the log of its site.
+"""Complaints of a browser about the listener's page, told by the page itself into the log of its site.
 
 Not every browser hands out its console. A site with DJANGO_SETTINGS_MODULE=harness.complaint_settings has one
 script more on each page. It tells of errors of scripts, promises that nobody caught, files that did not come,
@@ -49,5 +49,5 @@ def hear_complaints(get_response: Callable[[HttpRequest], HttpResponseBase]) -> 
 
 
 def complaints(log: str) -> list[str]:
-    """What the pages of a site complained about, read from its log."""
+    """The complaints about the pages of a site, read from its log."""
     return [line.removeprefix(MARK) for line in log.splitlines() if line.startswith(MARK)]

@@ -68,7 +68,7 @@ WEBKIT_COMMANDS = {
 }
 
 
-class Refused(Exception):
+class BrowserRefused(Exception):
     """The browser could not do that."""
 
 
@@ -83,7 +83,7 @@ class OtherBrowser(ABC):
 
     @abstractmethod
     def _ask(self, command: str, **values: Any) -> Any:
-        """Send a command of W3C WebDriver. Raises Refused."""
+        """Send a command of W3C WebDriver. Raises BrowserRefused."""
 
     @abstractmethod
     def resize(self, width: int, height: int) -> None:
@@ -104,7 +104,7 @@ class OtherBrowser(ABC):
         )
         answer = self._ask("ExecuteAsyncScript", script=script, args=list(arguments))
         if "error" in answer:
-            raise Refused(answer["error"])
+            raise BrowserRefused(answer["error"])
         return answer.get("value")
 
     def press(self, element: dict[str, str]) -> None:
@@ -153,14 +153,14 @@ class _Firefox(OtherBrowser):
         self._socket.sendall(b"%d:%s" % (len(message), message))
         _, _, error, answer = self._read()
         if error:
-            raise Refused(f"{command}: {error['error']}: {error['message']}")
+            raise BrowserRefused(f"{command}: {error['error']}: {error['message']}")
         return answer
 
     def _read(self) -> Any:
         length = b""
         while (digit := self._answers.read(1)) != b":":
             if not digit:
-                raise Refused("Firefox has ended")
+                raise BrowserRefused("Firefox has ended")
             length += digit
         return json.loads(self._answers.read(int(length)))
 
@@ -199,7 +199,7 @@ class _WebKit(OtherBrowser):
         answer = http.request(method, url, http.json_headers(), body, SECONDS)
         value = answer.json()["value"]
         if answer.status != 200:
-            raise Refused(f"{url.rpartition('/')[2]}: {value['error']}: {value['message']}")
+            raise BrowserRefused(f"{url.rpartition('/')[2]}: {value['error']}: {value['message']}")
         return value
 
 

@@ -87,7 +87,7 @@ class OtherVisit:
         wait_until(lambda: self.title() == title, f"the title “{title}”, not “{self.title()}”")
 
     def wait_for_label(self, label: str) -> None:
-        """What the button of the player is called."""
+        """Wait until the button of the player is called this."""
         wait_until(lambda: self.label() == label, f"the button “{label}”, not “{self.label()}”")
 
     def title(self) -> str:

@@ -146,7 +146,7 @@ def keep_and_clear(visit: OtherVisit) -> None:
 
 
 def saved(visit: OtherVisit, name: str) -> str:
-    """What the browser has saved under this name, once all of it is there."""
+    """The file that the browser has saved under this name, once all of it is there."""
     file = visit.browser.downloads / name
 
     def whole() -> str:
