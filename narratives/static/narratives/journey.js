@@ -95,6 +95,7 @@ function move(place) {
 }
 
 function arrive(place, origin) {
+  window.scrollTo(0, 0); // before the screens change: Firefox would go back to where the longer one was
   show(place, origin);
   screens.focus();
   if (mayPlay()) player.play();
