@@ -17,7 +17,7 @@ MOST_CHARACTERS = 500
 
 
 class FakeVoice:
-    """Speaks each clip in two chunks, and waits for `may_go_on` between them.
+    """Speaks each clip in two chunks. Waits for `may_begin` before the first, `may_go_on` before the second.
 
     `errors` are raised first, one per call.
     """
@@ -27,7 +27,8 @@ class FakeVoice:
     def __init__(self, *, errors: Sequence[SpeechError] = (), is_streaming: bool = True) -> None:
         self.calls: list[SpeechRequest] = []
         self.speaking = self.peak = 0  # calls at once
-        self.may_go_on = threading.Event()
+        self.may_begin, self.may_go_on = threading.Event(), threading.Event()
+        self.may_begin.set()
         self.may_go_on.set()
         self.breaks_off: SpeechError | None = None
         self.break_off_calls = 1_000  # how many calls raise `breaks_off`
@@ -63,6 +64,7 @@ class FakeVoice:
 
     def _speak(self, request: SpeechRequest) -> Generator[bytes, None, TokenUsage | None]:
         self.calls.append(request)
+        assert self.may_begin.wait(60)
         if self.errors:
             raise self.errors.pop(0)
         if self.fails_on and self.fails_on in request.text:

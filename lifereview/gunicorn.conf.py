@@ -40,6 +40,7 @@ graceful_timeout = 7  # the supervisor allows 10 s in total
 worker_tmp_dir = folder_in_memory()
 control_socket_disable = True
 accesslog = None
+logger_class = "lifereview.server_log.ErrorsOnlyLogger"
 errorlog = "-"
 loglevel = "warning"
 logconfig_dict = settings.LOGGING  # its lines look like ours

@@ -77,7 +77,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
-    "django.contrib.staticfiles",
+    "lifereview.static_files.OnlyServedStaticFilesConfig",
     "corsheaders",
     "rest_framework",
     "drf_spectacular",

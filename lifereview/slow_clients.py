@@ -19,7 +19,7 @@ from functools import partial
 from selectors import EVENT_READ
 from typing import TYPE_CHECKING, Any
 
-from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+from lifereview.fair_share import FairShareWorker
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -84,7 +84,7 @@ class ClientSocket(socket.socket):
             raise ConnectionResetError(errno.ECONNRESET, "The client is too slow.")
 
 
-class HeadFirstWorker(ThreadWorker):  # type: ignore[misc]
+class HeadFirstWorker(FairShareWorker):
     """Reads the heads of requests in its main loop, and gives threads to whole ones only."""
 
     socket_class = ClientSocket

@@ -26,8 +26,10 @@ application = note_forwarded_headers(TrustedProxies(RequestIds(_site)))
 from narratives.reflections.care import load_safety_gate  # noqa: E402
 from ttscache import housekeeping  # noqa: E402
 from ttscache.checks import require_valid_conf  # noqa: E402
+from ttscache.connections import start_thread  # noqa: E402
 
 require_valid_conf()
-load_safety_gate()
+# The gate takes a third of a second to load, which hits need not wait for; the first answer would.
+start_thread(load_safety_gate, name="safety gate")
 if not settings.ONLY_PLAYS:
     housekeeping.start_housekeeping()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -23,7 +24,6 @@ from weakref import WeakSet
 from django.core.cache import cache
 from django.db import Error
 from django.utils import timezone
-from redis.exceptions import RedisError
 
 from ttscache.connections import start_thread
 
@@ -146,6 +146,17 @@ class SharedCacheState:
 
 shared_cache = SharedCacheState()
 
+
+def cache_errors() -> tuple[type[Exception], ...]:
+    """The errors of a cache in Redis that does not answer; none on a site without Redis.
+
+    Use it after `except`, where it is called only when there is an error: redis is loaded by then, and a site
+    that does not use it never pays for loading it.
+    """
+    loaded = sys.modules.get("redis.exceptions")
+    return (loaded.RedisError,) if loaded else ()
+
+
 # However many results are old, refreshing them uses one connection: the pool has few.
 _one_refresh_at_a_time = threading.Lock()
 
@@ -170,7 +181,7 @@ def shared_result(
             with suppress(RuntimeError):  # no thread can start: another process tries in two minutes
                 start_thread(partial(_refresh, key, renew), name="figures")
         shared_cache.note(is_there=True)
-    except RedisError:
+    except cache_errors():
         shared_cache.note(is_there=False)
         return _readable(_stored(_look_up(look, freshness)), read)
     return kept
@@ -181,16 +192,20 @@ def keep_result(name: str, plain: Any) -> None:
 
     Raises django.db.Error where Django's cache is a table of the database.
     """
-    with suppress(RedisError):
+    try:
         cache.set(key_of(name), _stored(CachedResult(plain, timezone.now())), timeout=KEPT_SECONDS)
+    except cache_errors():
+        pass
 
 
 def kept_result(name: str, read: Callable[[Any], T]) -> CachedResult[T] | None:
-    """The result stored under this name in the last two days, or None. Raises django.db.Error, RedisError."""
+    """The result stored under this name in the last two days, or None. Raises Error and `cache_errors()`."""
     try:
         stored = _read(key_of(name))
         return None if stored is None else _readable(stored, read)
-    except (Error, RedisError):
+    except Error:
+        raise
+    except cache_errors():
         raise
     except Exception as error:
         # A value of another version: unpickling may raise anything, and so may `read`.
@@ -247,11 +262,15 @@ def _refresh(key: str, renew: Callable[[], object]) -> None:
             renew()
     except Error:
         logger.warning("Some figures are not refreshed: the database does not answer.")
-    except RedisError:
+    except cache_errors():
         shared_cache.note(is_there=False)
     finally:
-        with suppress(Error, RedisError):  # the mark expires by itself
+        try:
             cache.delete(f"{key}:refreshing")
+        except Error:
+            pass  # the mark expires by itself
+        except cache_errors():
+            pass
 
 
 # JSON, because a pickled class cannot be read after an upgrade that moves it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 
 from ttscache.accounting.ledger import Ledger
 from ttscache.coordination.leases import Leases
@@ -86,6 +87,17 @@ class SpeechCache:
         `before_start` may raise to prevent a new recording; it is not called for one that is joined.
         """
         return self.generator.generate(job, before_start=before_start)
+
+    def join(self, content_hash: str) -> ClipInTheMaking | None:
+        """Join the recording of a clip if this process is making it. Runs no query."""
+        return self.generator.join(content_hash)
+
+    def behind_first(self, content_hash: str) -> AbstractContextManager[bool]:
+        """Wait while the first of many requests for this clip looks it up or begins its recording.
+
+        Yields whether there was an earlier request, so that this one can join or find what that one has made.
+        """
+        return self.generator.behind_first(content_hash)
 
     def generate_privately(self, request: SpeechRequest) -> ClipInTheMaking:
         """Speak a person's own words: never kept in a tier, never shared, never keyed."""

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from runpy import run_path
@@ -21,8 +21,10 @@ import psycopg
 from bench.product import inside
 from harness import Unavailable, http
 from harness.earlier_databases import AS_DOCUMENTED
+from harness.openai_server import OpenAIServer
+from harness.postgres import PostgresServer
 from harness.process import HOST, PROJECT, ServerProcess, free_port, is_alive, is_listening
-from harness.site import Site
+from harness.site import Site, WebServer
 from harness.waiting import wait_until
 
 
@@ -49,6 +51,34 @@ def earlier_service(
     }
     with under_gunicorn(beside, "bench.baselines.earlier_service:app", environment) as found:
         yield found
+
+
+@dataclass(frozen=True, slots=True)
+class Rivals:
+    """Our web server and the earlier design, each with a database of its own, and the provider of both."""
+
+    web: WebServer
+    earlier: Baseline
+    provider: OpenAIServer
+
+
+@contextmanager
+def rivals(**settings: str) -> Iterator[Rivals]:
+    """Run them, ours with these settings, the earlier one with as many workers and threads."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        postgres = stack.enter_context(PostgresServer())
+        provider = stack.enter_context(OpenAIServer())
+        given = {
+            "DATABASE_URL": postgres.create_database(),
+            "OPENAI_API_KEY": "bench",
+            "OPENAI_BASE_URL": provider.base_url,
+        }
+        web = stack.enter_context(WebServer(folder / "var", given | settings))
+        earlier = stack.enter_context(
+            earlier_service(web, postgres.create_database(), provider=provider.base_url)
+        )
+        yield Rivals(web, earlier, provider)
 
 
 @contextmanager

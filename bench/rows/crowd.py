@@ -1,33 +1,25 @@
 """200 requests at once for one new text, over 2 processes of 160 threads, against the earlier design.
 
 The provider sends its first byte after 0.4 s and its last after 1 s. The limit is a request for another new
-text that is alone. Three quarters of the threads of a process may wait for a text that is being made;
-requests beyond that are told 503, which happens where one process has taken more than 120 of the
-connections. The earlier design has the same processes and threads; each of its requests calls the provider.
+text that is alone. Three quarters of the threads of a process may wait for a text that is being made, and
+requests beyond that are told 503; so the crowd has to be spread over both processes. The earlier design has
+the same processes and threads; each of its requests calls the provider.
 """
 
 from __future__ import annotations
 
-import tempfile
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import quantiles
 
-from bench.baselines.servers import earlier_service
+from bench.baselines.servers import rivals
 from bench.crowd import Answered, ask_at_once
 from bench.table import Judged, Row, Target, figure
 from harness.openai_server import OpenAIServer
-from harness.postgres import PostgresServer
-from harness.site import WebServer
 
 REQUESTS = 200
-UNEVEN = (
-    "Connections are spread unevenly over the two processes, and in each at most 120 of 160 threads may wait."
-)
 ROUNDS = 5
 WARM_UPS = 4  # alone and at once, so that both processes have loaded the client of the provider
 FIRST_BYTE_SECONDS, CHUNKS, CHUNK_SECONDS = 0.4, 4, 0.2
@@ -68,23 +60,10 @@ class Side:
 
 
 def measure() -> Iterator[Row]:
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        postgres = stack.enter_context(PostgresServer())
-        provider = stack.enter_context(OpenAIServer())
-        given = {
-            "DATABASE_URL": postgres.create_database(),
-            "OPENAI_API_KEY": "bench",
-            "OPENAI_BASE_URL": provider.base_url,
-            "WEB_THREADS": "160",
-            "WEB_WORKERS": "2",
-        }
-        web = stack.enter_context(WebServer(folder / "var", given))
-        earlier = stack.enter_context(
-            earlier_service(web, postgres.create_database(), provider=provider.base_url)
-        )
-        ours = Side(web.url, {"Authorization": f"Bearer {web.api_token()}"}, provider)
-        theirs = Side(earlier.url, {}, provider)
+    with rivals(WEB_THREADS="160", WEB_WORKERS="2") as running:
+        token, provider = running.web.api_token(), running.provider
+        ours = Side(running.web.url, {"Authorization": f"Bearer {token}"}, provider)
+        theirs = Side(running.earlier.url, {}, provider)
         for _ in range(WARM_UPS):
             ours.ask(1)
             ours.ask(REQUESTS)
@@ -123,7 +102,7 @@ def _rows(alone: list[Crowd], ours: list[Crowd], theirs: Crowd) -> Iterator[Row]
         name=f"refused of {REQUESTS} requests",
         ours=[float(each.refused) for each in ours],
         unit="requests",
-        target=Target(Judged.FIGURE, 0, cause=UNEVEN),
+        target=Target(Judged.FIGURE, 0),
         notes=f"at most {max(each.refused for each in ours)}",
     )
 

@@ -7,20 +7,14 @@ over a new connection. The earlier design waits for the provider's last byte.
 
 from __future__ import annotations
 
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
-from bench.baselines.servers import earlier_service
+from bench.baselines.servers import rivals
 from bench.pace import repetitions
 from bench.table import Judged, Row, Target, figure
 from harness import http
-from harness.openai_server import OpenAIServer
-from harness.postgres import PostgresServer
-from harness.site import WebServer
 
 FIRST_BYTE_SECONDS, CHUNKS, CHUNK_SECONDS = 0.4, 9, 0.2
 WARM_UPS = 4  # of each, so that both processes have loaded the client of the provider
@@ -28,23 +22,12 @@ Took = tuple[float, float]  # milliseconds to the first byte and to the last
 
 
 def measure() -> Iterator[Row]:
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        postgres = stack.enter_context(PostgresServer())
-        provider = stack.enter_context(OpenAIServer())
-        given = {
-            "DATABASE_URL": postgres.create_database(),
-            "OPENAI_API_KEY": "bench",
-            "OPENAI_BASE_URL": provider.base_url,
-        }
-        web = stack.enter_context(WebServer(folder / "var", given))
-        earlier = stack.enter_context(
-            earlier_service(web, postgres.create_database(), provider=provider.base_url)
-        )
+    with rivals() as running:
+        web, provider = running.web, running.provider
         sides = {
             "provider": Asked(f"{provider.base_url}/audio/speech", "bench", "input", model="tts-1-hd"),
             "ours": Asked(f"{web.url}/api/text-to-speech", web.api_token(), "text"),
-            "earlier": Asked(f"{earlier.url}/api/text-to-speech", "", "text"),
+            "earlier": Asked(f"{running.earlier.url}/api/text-to-speech", "", "text"),
         }
         for side in sides.values():
             for _ in range(WARM_UPS):

@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
-from psycopg.pq import Conninfo
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from lifereview.env.reader import Environment, refuse
 from lifereview.start.sqlite_file import address_to_read
@@ -84,6 +81,8 @@ def _postgresql(url: str, is_web_process: bool) -> dict[str, Any]:
 
 def _libpq_options(given: dict[str, Any]) -> dict[str, Any]:
     """The options that libpq takes. Ends this process if one is unknown or names a file that is gone."""
+    from psycopg.pq import Conninfo  # a site with SQLite saves the time and memory of loading it
+
     known = {option.keyword.decode() for option in Conninfo.get_defaults()}
     options = {name: value for name, value in given.items() if name not in _FOR_OTHER_LIBRARIES}
     for name, value in options.items():
@@ -123,6 +122,9 @@ def _sqlite_to_read(folder: Path) -> dict[str, Any]:
 
 
 def _redis(url: str) -> dict[str, Any]:
+    from redis.backoff import NoBackoff  # a site without Redis saves the time and memory of loading it
+    from redis.retry import Retry
+
     return {
         "BACKEND": "lifereview.redis_cache.CountingRedisCache",
         "LOCATION": url,

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.staticfiles.management.commands.collectstatic import Command as CollectStatic
 from django.core.files.storage import FileSystemStorage
+from django.core.management import call_command
 from django.http import HttpResponse
 from django.test import RequestFactory
 
@@ -56,6 +58,17 @@ def test_an_interrupted_collection_of_static_files_is_repeated(
         with pytest.raises(ZeroDivisionError):
             collect(source)
     assert "page.css" in collect(source)
+
+
+def test_a_viewer_that_no_page_loads_is_not_collected(
+    settings: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.STATIC_ROOT = tmp_path
+    call_command(CollectStatic(), interactive=False, dry_run=True, verbosity=1)
+    collected = capsys.readouterr().out
+
+    assert "swagger-ui-bundle.js" in collected and "admin" in collected
+    assert "redoc" not in collected and "rest_framework" not in collected
 
 
 # --- one ETag for each representation --------------------------------------------------------------------

@@ -33,6 +33,8 @@ from ttscache.renditions.current import request_for
 from ttscache.speech import SpeechRequest, is_storable
 from ttscache.wiring import speech_cache
 
+_JOINED = "ttscache.joined"  # a key of META; those of a client's headers begin with HTTP_
+
 # The `content_type` that a caller may name, and the kind it is stored and counted as.
 CONTENT_TYPES = {
     "narrative": ContentType.NARRATIVE,
@@ -77,13 +79,25 @@ class TextToSpeechView(JsonView):
                 return respond_with_hit(meter, hit, http.PRIVATE)
             refuse_if_used_up(request, self)
             job = GenerationJob(request=speech, content_type=content_type, is_on_record=is_on_record)
-            generate = partial(speech_cache().generate, job, before_start=before_start)
+            generate = _joined_by(request._request) or partial(
+                speech_cache().generate, job, before_start=before_start
+            )
             fall_back = partial(speech_cache().fall_back, job, voice, before_start=before_start)
             # Earlier front ends request a journey's texts here too, and a journey keeps its one voice.
             is_of_journey = record is not None and record.access is Access.PUBLISHED
             return respond_while_generating(
                 meter, generate, speech.audio_format, http.PRIVATE, None if is_of_journey else fall_back
             )
+
+
+def note_joined(request: HttpRequest, making: ClipInTheMaking) -> None:
+    """Note the recording that this request has waited for, so that its failure does not begin another."""
+    request.META[_JOINED] = making
+
+
+def _joined_by(request: HttpRequest) -> Callable[[], ClipInTheMaking] | None:
+    making = request.META.get(_JOINED)
+    return None if making is None else lambda: making
 
 
 def _speak_privately(

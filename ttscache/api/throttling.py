@@ -10,14 +10,15 @@ from collections.abc import Callable
 
 from django.core.cache import BaseCache, caches
 from django.db import Error
-from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
-from ttscache.adaptive_cache import shared_cache
+from ttscache.adaptive_cache import cache_errors, shared_cache
 from ttscache.errors import Throttled
 from ttscache.models import ApiToken
+
+Errors = tuple[type[Exception], ...]
 
 AWAY_SECONDS = 10.0  # how long nobody asks a cache that did not answer: each question may wait for seconds
 
@@ -25,14 +26,17 @@ AWAY_SECONDS = 10.0  # how long nobody asks a cache that did not answer: each qu
 class ScopedThrottle(SimpleRateThrottle):
     """A rate for each token, each signed-in user, and each address of an anonymous caller."""
 
-    # While Redis is away each process counts by itself. While the database is, nothing can be made anyway.
-    counts_here_after: tuple[type[Exception], ...] = (RedisError,)
     duration: int  # seconds; DRF sets both from the rate
     num_requests: int
 
     def __init__(self, scope: str) -> None:
         self.scope = scope
         super().__init__()
+
+    @staticmethod
+    def counts_here_after() -> Errors:
+        """While Redis is away each process counts by itself. While the database is, nothing can be made."""
+        return cache_errors()
 
     def get_cache_key(self, request: Request, view: APIView) -> str:
         if isinstance(request.auth, ApiToken):
@@ -59,7 +63,7 @@ class ScopedThrottle(SimpleRateThrottle):
             return False
         try:
             counted = caches["default"].get(self.get_cache_key(request, view))
-        except RedisError:
+        except cache_errors():
             return False
         return isinstance(counted, int) and counted >= self.num_requests
 
@@ -87,7 +91,9 @@ class NamedThrottle(ScopedThrottle):
 class ReportThrottle(ScopedThrottle):
     """A rate for calls that need no database: reports of browsers, and lists for clients."""
 
-    counts_here_after = (RedisError, Error)
+    @staticmethod
+    def counts_here_after() -> Errors:
+        return *cache_errors(), Error
 
 
 def network_of(address: str) -> str:
@@ -108,10 +114,10 @@ class _Counts:
         self._asked_again_at = 0.0
         self._one_at_a_time = threading.Lock()
 
-    def count(self, key: str, seconds: int, here_after: tuple[type[Exception], ...]) -> int:
+    def count(self, key: str, seconds: int, here_after: Callable[[], Errors]) -> int:
         """Count a request; returns the number of requests in its window. The first one begins the window.
 
-        `here_after`: after which errors of the cache this process counts by itself.
+        `here_after` names the errors of the cache after which this process counts by itself.
         """
         if time.monotonic() >= self._asked_again_at:
             try:
@@ -120,7 +126,7 @@ class _Counts:
                 cache = caches["default"]
                 at_once: Callable[[str, int], int] | None = getattr(cache, "count_in_window", None)
                 counted = at_once(key, seconds) if at_once else _count_in(cache, key, seconds)
-            except here_after:
+            except here_after():
                 self._asked_again_at = time.monotonic() + AWAY_SECONDS
                 shared_cache.note(is_there=False)
             else:

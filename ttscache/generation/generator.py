@@ -10,7 +10,8 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -47,6 +48,7 @@ FOLLOW_SECONDS = 0.05  # between two looks, so that followers have a stored clip
 REFUSED_SECONDS = 600  # how long a refused text is not sent again
 BROKEN_SECONDS = 600  # how long a text that came out broken waits: each attempt may cost
 UNTIL_STAFF_ASK_SECONDS = 100 * 365 * 86_400.0  # after the second broken clip, or a reworded one
+BEHIND_FIRST_SECONDS = 0.5  # how long a request waits for an earlier one to begin the recording
 NOT_KEPT_SECONDS = 10  # how long a clip that no tier could store is not made again
 
 
@@ -72,15 +74,15 @@ class Generator:
         self.leases = leases
         self._lock = threading.Lock()
         self._recordings: dict[str, Recording] = {}
+        self._first_requests: dict[str, threading.Event] = {}  # set once a recording has begun
 
     def generate(
         self, job: GenerationJob, *, before_start: Callable[[], None] = lambda: None
     ) -> ClipInTheMaking:
         """Join the recording of this clip, or start it. Raises the remembered error of a text that failed."""
-        # Read without the lock, because most requests join; `_start` looks again under it.
-        joined = self._recordings.get(job.content_hash)
+        joined = self.join(job.content_hash)
         if joined is not None:
-            return ClipInTheMaking(joined, is_joined=True)
+            return joined
         # Acquire the lease before `before_start` counts anything: a refused request is no generation.
         held = self._acquire(job)
         is_ours = False
@@ -93,6 +95,33 @@ class Generator:
         finally:
             if held is not None and not is_ours:
                 self._release(held, held.remembers)  # nothing was tried, so the earlier error still holds
+
+    def join(self, content_hash: str) -> ClipInTheMaking | None:
+        """The recording of this clip that is under way in this process. Runs no query."""
+        # Read without the lock, because most requests join; `_start` looks again under it.
+        recording = self._recordings.get(content_hash)
+        return None if recording is None else ClipInTheMaking(recording, is_joined=True)
+
+    @contextmanager
+    def behind_first(self, content_hash: str) -> Iterator[bool]:
+        """Let the first of many requests for a clip go ahead; the others wait until it has begun or ended.
+
+        Yields whether this is one of the others. It may then find a recording to join, or the clip; if not,
+        it goes ahead as well. So a crowd looks into the database once, and does not delay its own recording.
+        """
+        with self._lock:
+            own = threading.Event()
+            first = self._first_requests.setdefault(content_hash, own)
+        if first is not own:
+            first.wait(BEHIND_FIRST_SECONDS)
+            yield True
+            return
+        try:
+            yield False
+        finally:
+            with self._lock:
+                del self._first_requests[content_hash]
+            own.set()
 
     def generate_privately(self, request: SpeechRequest) -> ClipInTheMaking:
         """Speak a person's own words: never stored in a tier, shared or used as a key."""
@@ -116,6 +145,9 @@ class Generator:
         recording = Recording(make, on_end=partial(self._ended, name))
         with self._lock:  # of two threads that start the same clip, the first one's recording counts
             first = self._recordings.setdefault(name, recording)
+            first_request = self._first_requests.get(name)
+        if first_request is not None:
+            first_request.set()
         if first is not recording:
             return ClipInTheMaking(first, is_joined=True)
         try:

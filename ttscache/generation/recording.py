@@ -26,7 +26,10 @@ class Recording:
     def __init__(self, make: Make, *, on_end: Callable[[], None] = lambda: None) -> None:
         self._make = make
         self._on_end = on_end
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._changed = threading.Condition(lock)
+        # A condition of its own, because `_changed` wakes every listener, and there may be hundreds.
+        self._synthesized_or_done = threading.Condition(lock)
         self._chunks: list[bytes] = []
         self._entry: Entry | None = None
         self._error: SpeechError | None = None
@@ -46,14 +49,14 @@ class Recording:
 
     def mark_synthesized(self) -> None:
         """Note that the voice is finished and only storing is left."""
-        with self._changed:
+        with self._synthesized_or_done:
             self._is_synthesized = True
-            self._changed.notify_all()
+            self._synthesized_or_done.notify_all()
 
     def wait_until_synthesized(self) -> None:
         """Wait until the voice is finished, with or without success."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_synthesized or self.done)
+        with self._synthesized_or_done:
+            self._synthesized_or_done.wait_for(lambda: self._is_synthesized or self.done)
 
     def discard(self) -> bool:
         """Drop the bytes for a retry; False if a listener may already have received some of them."""
@@ -65,10 +68,7 @@ class Recording:
 
     def set_exception(self, error: SpeechError) -> None:
         """End the recording with this error for every listener, and ignore later results of `make`."""
-        with self._changed:
-            if not self.done:
-                self._error = error
-                self._changed.notify_all()
+        self._end(None, error)
 
     def wait_for_sound(self) -> None:
         """Wait for the first bytes or the end. Raises the error if it came before the first byte."""
@@ -140,7 +140,11 @@ class Recording:
             error = SpeechError()
         # Before it is done, so that no later request joins a recording that has ended.
         self._on_end()
+        self._end(entry, error)
+
+    def _end(self, entry: Entry | None, error: SpeechError | None) -> None:
         with self._changed:
             if not self.done:
                 self._entry, self._error = entry, error
             self._changed.notify_all()
+            self._synthesized_or_done.notify_all()

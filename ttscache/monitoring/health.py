@@ -16,10 +16,9 @@ from django.core.cache.backends.redis import RedisCache
 from django.core.signals import setting_changed
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
-from redis.exceptions import RedisError
 
 from ttscache import hooks
-from ttscache.adaptive_cache import shared_cache
+from ttscache.adaptive_cache import cache_errors, shared_cache
 from ttscache.conf import conf
 from ttscache.coordination.hosts import HEARTBEAT_LOST_SECONDS, is_cluster_alive
 from ttscache.errors import TierError
@@ -173,7 +172,7 @@ def _redis() -> list[Part]:
         return []
     try:
         cache.get("readyz")
-    except RedisError:
+    except cache_errors():
         shared_cache.note(is_there=False)
         return [
             Part("redis", True, "it does not answer, so each process throttles by itself", is_warning=True)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Length, Now
 from django.utils import timezone
-from redis.exceptions import RedisError
 
 from ttscache.accounting.prices import list_price_usd
-from ttscache.adaptive_cache import CachedResult, keep_result, kept_result
+from ttscache.adaptive_cache import CachedResult, cache_errors, keep_result, kept_result
 from ttscache.conf import conf
 from ttscache.maintenance.pruning import Stale
 from ttscache.models import Clip, ClipQuerySet, DailyRequests, Pin, PruneRun, Replaced, has_audio, kind_of
@@ -212,9 +210,10 @@ def not_asked_for() -> CachedResult[NotAskedFor] | None:
     A page never counts them itself: that would read through a million clips.
     """
     # The figure is a convenience: without the cache the dashboard shows the rest.
-    with suppress(RedisError):
+    try:
         return kept_result(_not_asked_for(conf().stale_days), lambda plain: NotAskedFor(**plain))
-    return None
+    except cache_errors():
+        return None
 
 
 def _not_asked_for(days: int) -> str:

@@ -8,6 +8,8 @@ import secrets
 import sys
 import time
 from argparse import ArgumentParser
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -79,8 +81,7 @@ class Command(BaseCommand):
         if disk:
             self.stderr.write(f"{disk}. Until then this host keeps no clips of its own.")
         require_database()
-        call_command("migrate", verbosity=0)
-        _collect_static_files()
+        _prepare_tables_and_static_files()
         # First in the queue, so that the cluster reports that it works before it is busy.
         async_task("ttscache.tasks.heartbeat", task_name="heartbeat", save=False)
         load_shipped_content()
@@ -177,6 +178,15 @@ def _web_server() -> Child:
 def _stopping_mark() -> Path:
     mark: Path = settings.VAR_DIR / f"stopping-{os.getpid()}"
     return mark
+
+
+def _prepare_tables_and_static_files() -> None:
+    """Make both at once, in two processes: at the first start each takes seconds."""
+    connections.close_all()  # a connection must not be shared with a forked process
+    with ProcessPoolExecutor(1, get_context("fork")) as beside:
+        collected = beside.submit(_collect_static_files)
+        call_command("migrate", verbosity=0)
+        collected.result()
 
 
 def _collect_static_files() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import wait
 from typing import Any
 
 import pytest
@@ -11,10 +12,15 @@ from django.test import Client
 from harness.api_calls import body_of, request_statements, say
 from harness.clips import TEXT, spoken
 from harness.fake_voice import FakeVoice
+from harness.waiting import wait_until
 from ttscache.api.known_texts import known_texts_middleware
+from ttscache.cache import GenerationJob
+from ttscache.connections import OrmThreadPool
+from ttscache.delivery.waiting_room import waiting_room
+from ttscache.errors import KeyRefused
 from ttscache.maintenance.pruning import remove_clip
-from ttscache.models import ApiToken, Clip, Pin
-from ttscache.renditions.current import refresh_renditions
+from ttscache.models import ApiToken, Clip, ContentType, Pin
+from ttscache.renditions.current import refresh_renditions, request_for
 from ttscache.wiring import speech_cache
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("voice")]
@@ -112,3 +118,69 @@ def test_a_known_text_is_refused_under_a_name_that_is_not_ours(caller: Client) -
     )
 
     assert response.status_code == 400
+
+
+def test_a_text_that_is_being_made_here_is_joined_without_a_statement(
+    caller: Client, voice: FakeVoice
+) -> None:
+    new = "Which song did your mother sing?"
+    voice.may_go_on.clear()
+    first = say(caller, new)
+    with request_statements() as made:
+        second = say(caller, new)
+    voice.may_go_on.set()
+
+    assert (first["Cache-Status"], second["Cache-Status"]) == (
+        "lifereview; fwd=miss; detail=generated",
+        "lifereview; fwd=miss; collapsed",
+    )
+    assert made == []
+    assert body_of(first) == body_of(second) == spoken(voice.calls[1])
+
+
+def test_requests_for_a_new_text_wait_until_the_first_has_begun_its_recording_and_join_it(
+    caller: Client, voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ttscache.generation.generator.BEHIND_FIRST_SECONDS", 60.0)
+    new = request_for("Which song did your mother sing?", "nova")
+    with OrmThreadPool(3) as threads, speech_cache().behind_first(new.content_hash) as is_behind:
+        others = [threads.submit(say, caller, new.text, voice="nova") for _ in range(3)]
+        assert not is_behind and not wait(others, timeout=0.2).done
+        speech_cache().generate(GenerationJob(new, ContentType.NARRATIVE))
+        answers = [each.result(timeout=30) for each in others]
+
+    assert {each["Cache-Status"] for each in answers} == {"lifereview; fwd=miss; collapsed"}
+    assert {body_of(each) for each in answers} == {spoken(new)}
+    assert len(voice.calls) == 2  # the first one was for the clip of the fixture
+
+
+def test_requests_behind_one_that_was_refused_go_ahead_by_themselves(
+    caller: Client, voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ttscache.generation.generator.BEHIND_FIRST_SECONDS", 60.0)
+    new = request_for("Which song did your mother sing?", "nova")
+    with OrmThreadPool(1) as threads:
+        with speech_cache().behind_first(new.content_hash):
+            other = threads.submit(say, caller, new.text, voice="nova")
+            assert not wait([other], timeout=0.2).done
+        answer = other.result(timeout=30)
+
+    assert body_of(answer) == spoken(new)
+
+
+def test_a_request_that_joined_a_failed_recording_answers_its_error_and_begins_no_other(
+    caller: Client, voice: FakeVoice
+) -> None:
+    new = "Which song did your mother sing?"
+    voice.errors = [KeyRefused()]
+    voice.may_begin.clear()
+    with OrmThreadPool(2) as threads:
+        first = threads.submit(say, caller, new)
+        wait_until(lambda: len(voice.calls) == 2, "the call")  # the first one was for the clip of the fixture
+        second = threads.submit(say, caller, new)
+        wait_until(lambda: waiting_room().taken == 2, "two requests that wait for the first byte")
+        voice.may_begin.set()
+        answers = [first.result(), second.result()]
+
+    assert [each.status_code for each in answers] == [503, 503]
+    assert len(voice.calls) == 2
