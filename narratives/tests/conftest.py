@@ -10,6 +10,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 from playwright.sync_api import Browser, Page
 
+from harness.prepared_rows import put_rows_of
 from narratives import publishing
 from narratives.models import Journey, Narrative
 from ttscache.models import Clip, WarmRun
@@ -37,7 +38,8 @@ def published_journey() -> Journey:
 @pytest.fixture
 def journey(db: None) -> Journey:
     """A published journey without clips."""
-    return published_journey()
+    put_rows_of(published_journey)
+    return Journey.objects.get()
 
 
 @pytest.fixture
@@ -48,9 +50,9 @@ def question(journey: Journey) -> Narrative:
 @pytest.fixture
 def heard_journey(db: None) -> Journey:
     """A published journey with all its clips."""
-    journey = published_journey()
+    put_rows_of(published_journey)
     Clip.objects.update(stored_at=timezone.now(), checksum="0123456789abcdef", duration_ms=7_000)
-    return journey
+    return Journey.objects.get()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from django.core.cache import cache as django_cache
 from django.test import Client
 
 from harness.openai_server import OpenAIServer
+from harness.prepared_rows import put_rows_of
 from narratives.content.loading import load_shipped_content
 from narratives.models import Narrative
 from narratives.reflections.model import forget_reflection_models
@@ -21,7 +22,7 @@ Reflect = Callable[..., Any]
 @pytest.fixture
 def shipped(transactional_db: None) -> None:
     """The default journey and the bank, as they come with this project."""
-    load_shipped_content()
+    put_rows_of(load_shipped_content)
 
 
 @pytest.fixture

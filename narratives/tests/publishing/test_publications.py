@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from harness.prepared_rows import put_rows_of
 from narratives import publishing
 from narratives.content import loading
 from narratives.editing.drafts import save_draft
@@ -20,9 +21,8 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def journey() -> Journey:
-    loaded = loading.load_default_content()
-    assert loaded is not None
-    return loaded
+    put_rows_of(loading.load_default_content)
+    return Journey.objects.get()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from harness.prepared_rows import put_rows_of
 from harness.statements import recorded_statements
 from narratives import publishing
 from narratives.editing.deleting import delete_narratives, restore_narratives
@@ -27,6 +28,11 @@ SIX = ["intro", "q1", "q2", "q3", "q4", "outro"]
 @pytest.fixture
 def journey(db: None) -> Journey:
     """A live journey of six texts and a safety clip, with all its clips."""
+    put_rows_of(journey_of_six)
+    return Journey.objects.get()
+
+
+def journey_of_six() -> None:
     journey = Journey.objects.create(slug="ours", title="Ours", is_live=True, is_default=True)
     for position, slug in enumerate(SIX):
         kind = slug if slug in ("intro", "outro") else "question"
@@ -39,7 +45,6 @@ def journey(db: None) -> Journey:
     publishing.publish_journey(journey, requested_by="ana")
     make_all_clips()
     WarmRun.objects.all().delete()
-    return journey
 
 
 def make_all_clips() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from harness.prepared_rows import put_rows_of
 from narratives.content.loading import load_shipped_content
 from narratives.models import BankReflection, OfferedReflection
 from narratives.reflections import writing
@@ -53,7 +54,7 @@ def choosing(text: str) -> Callable[[list[str]], str]:
 
 @pytest.fixture(autouse=True)
 def _bank(db: None) -> None:
-    load_shipped_content()
+    put_rows_of(load_shipped_content)
 
 
 @pytest.fixture
