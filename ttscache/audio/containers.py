@@ -304,7 +304,7 @@ def _wav_samples(audio: bytes) -> int:
     raise BrokenAudio("a WAV without data")
 
 
-_LEAST_LIKENESS = 0.2  # correlation of neighbouring samples: speech has 0.8 and more, noise none
+LEAST_LIKENESS = 0.2  # correlation of neighbouring samples: speech has 0.8 and more, noise none
 
 
 def _pcm_samples(audio: bytes) -> int:
@@ -322,7 +322,7 @@ def _pcm_samples(audio: bytes) -> int:
     samples = np.frombuffer(audio, "<i2").astype(np.float64)
     samples -= samples.mean()
     power = float(samples @ samples)
-    if power and float(samples[:-1] @ samples[1:]) < _LEAST_LIKENESS * power:
+    if power and float(samples[:-1] @ samples[1:]) < LEAST_LIKENESS * power:
         raise BrokenAudio("noise instead of PCM samples")
     return len(samples)
 

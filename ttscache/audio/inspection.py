@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ttscache.audio.codecs import Decoded, decode, frames_that_decode
-from ttscache.audio.containers import end_is_marked, promised_samples, sound_only
+from ttscache.audio.containers import LEAST_LIKENESS, end_is_marked, promised_samples, sound_only
 from ttscache.audio.formats import format_named
 from ttscache.audio.holes import has_hole
 from ttscache.audio.plausibility import check_duration
@@ -113,17 +113,24 @@ def _measure(stream: Decoded, *, may_be_silent: bool = False) -> Sound:
 
     samples = stream.samples
     starts = np.linspace(0, len(samples), WAVEFORM_PEAKS, endpoint=False).astype(int)
-    squares = 0.0
+    squares = products = 0.0
     peaks = np.empty(WAVEFORM_PEAKS)
     # One stretch at a time: squares of the whole clip would take three times the memory of its samples.
     for number, (start, end) in enumerate(pairwise([*starts, len(samples)])):
         levels = np.abs(samples[start : max(end, start + 1)])
         peaks[number] = levels.max()
-        squares += float(np.square(samples[start:end], dtype=np.float64).sum())
-    loudness = _dbfs(math.sqrt(squares / len(samples)))
+        stretch = samples[start:end].astype(np.float64)
+        squares += float(stretch @ stretch)
+        products += float(stretch[:-1] @ stretch[1:])
+    power = squares / len(samples)
+    rest = float(samples.mean(dtype=np.float64)) ** 2  # a constant level is no sound
+    loudness = _dbfs(math.sqrt(power))
     peak = _dbfs(float(peaks.max()))
-    if not may_be_silent and (loudness < SILENCE_DBFS or peak < SILENT_PEAK_DBFS):
+    swing = _dbfs(math.sqrt(max(power - rest, 0.0)))
+    if not may_be_silent and (swing < SILENCE_DBFS or peak < SILENT_PEAK_DBFS):
         raise BrokenAudio("silence", kind=Fault.SILENCE)
+    if products < LEAST_LIKENESS * squares and swing >= SILENCE_DBFS:
+        raise BrokenAudio("noise instead of a voice")
     return Sound(
         duration_ms=round(len(samples) * 1000 / stream.sample_rate),
         sample_rate=stream.sample_rate,

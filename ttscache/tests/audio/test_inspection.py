@@ -123,6 +123,18 @@ class TestExamine:
         with pytest.raises(BrokenAudio, match="silence"):
             audio.examine(audio.encode(faint, RATE, name), name)
 
+    @pytest.mark.parametrize("name", ["flac", "wav"])
+    def test_a_clip_of_one_constant_level_is_silent(self, name: str) -> None:
+        level = np.full(3 * RATE, 9_000, "<i2").tobytes()
+        with pytest.raises(BrokenAudio, match="silence"):
+            audio.examine(audio.encode(level, RATE, name), name)
+
+    @every_format
+    def test_a_clip_of_clipped_noise_is_broken(self, name: str) -> None:
+        noise = np.random.default_rng(2).choice(np.array([-32_768, 32_767], "<i2"), 3 * RATE).tobytes()
+        with pytest.raises(BrokenAudio, match="noise"):
+            audio.examine(noise if name == "pcm" else audio.encode(noise, RATE, name), name)
+
     def test_an_unknown_audio_format_raises_its_own_error(self) -> None:
         with pytest.raises(UnknownFormat):
             audio.examine(clip("mp3"), "midi")
