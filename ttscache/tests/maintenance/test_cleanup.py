@@ -49,11 +49,10 @@ def test_the_cleanup_removes_sessions_that_have_expired() -> None:
 
 
 def test_a_row_to_which_another_table_refers_keeps_nothing_else_from_going() -> None:
+    ended = timezone.now() - timedelta(days=1)
     for key in ("kept", "gone"):
-        Session.objects.create(
-            session_key=key, session_data="", expire_date=timezone.now() - timedelta(days=1)
-        )
-    FlushedBatch.objects.create(flushed_at=timezone.now() - timedelta(days=99))
+        Session.objects.create(session_key=key, session_data="", expire_date=ended)
+    FlushedBatch.objects.create(ledger="old", number=1, flushed_at=timezone.now() - timedelta(days=99))
     with connection.cursor() as cursor:
         key = "varchar(40) REFERENCES django_session (session_key)"
         cursor.execute(f"CREATE TABLE of_another_program (key {key})")
