@@ -58,7 +58,7 @@ def tidy() -> None:
         except OperationalError:
             raise  # an outage, which would fail all other steps as well
         except Exception as error:
-            logger.exception("The daily step %s failed; the others are done.", step.__name__)
+            logger.exception("One daily step failed; the others are done.")
             errors.append(error)
     if errors:
         raise errors[0]
@@ -133,7 +133,7 @@ def _tidy_above() -> None:
     hooks.installed().tidy_daily()
 
 
-_STEPS: tuple[Callable[[], None], ...] = (
+_STEPS: tuple[Callable[[], object], ...] = (
     roll_up,
     _forget_days_of_removed_clips,
     forget_old_runs,

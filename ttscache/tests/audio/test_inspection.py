@@ -129,7 +129,7 @@ class TestExamine:
         with pytest.raises(BrokenAudio, match="silence"):
             audio.examine(audio.encode(level, RATE, name), name)
 
-    @every_format
+    @pytest.mark.parametrize("name", [name for name in FORMATS if name != "opus"])  # Opus smooths it
     def test_a_clip_of_clipped_noise_is_broken(self, name: str) -> None:
         noise = np.random.default_rng(2).choice(np.array([-32_768, 32_767], "<i2"), 3 * RATE).tobytes()
         with pytest.raises(BrokenAudio, match="noise"):
