@@ -258,7 +258,7 @@ def existing(cursor: CursorWrapper, tables: Iterable[str]) -> list[str]:
     return _named(cursor, tables, kinds="rp")
 
 
-def taken(cursor: CursorWrapper, tables: Iterable[str]) -> list[str]:
+def names_in_use(cursor: CursorWrapper, tables: Iterable[str]) -> list[str]:
     """Those of the names that anything bears which keeps a table from being made: a table, a view, ..."""
     return _named(cursor, tables, kinds="rpvmfSciI")
 

@@ -12,7 +12,7 @@ from ttscache.adoption import TABLES, catalogue
 from ttscache.adoption.plan_types import CannotAdopt
 
 
-def applied_migrations(connection: Any) -> set[tuple[str, str]]:
+def migrations_noted_in(connection: Any) -> set[tuple[str, str]]:
     """The migrations that this database has had. Raises CannotAdopt if the table is of another program."""
     try:
         return set(MigrationRecorder(connection).applied_migrations())
@@ -25,7 +25,7 @@ def applied_migrations(connection: Any) -> set[tuple[str, str]]:
 
 def check_names(connection: Any) -> None:
     """Raise CannotAdopt if a table is there that a first migration would make, except the adopted ones."""
-    begun = {label for label, _ in applied_migrations(connection)}
+    begun = {label for label, _ in migrations_noted_in(connection)}
     ours = [
         model._meta.db_table
         for app in apps.get_app_configs()
@@ -34,7 +34,7 @@ def check_names(connection: Any) -> None:
         if model._meta.managed and not model._meta.proxy and model._meta.db_table not in TABLES
     ]
     with connection.cursor() as cursor:
-        taken = catalogue.taken(cursor, ours)
+        taken = catalogue.names_in_use(cursor, ours)
     if taken:
         more = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
         raise CannotAdopt(

@@ -15,7 +15,7 @@ from ttscache.adoption import TABLES, plan
 from ttscache.adoption.operations import AdoptTables
 from ttscache.adoption.plan_types import AdoptionPlan, CannotAdopt
 from ttscache.adoption.public_roles import close_public_roles
-from ttscache.adoption.taken_names import applied_migrations, check_names
+from ttscache.adoption.taken_names import check_names, migrations_noted_in
 from ttscache.conf import conf
 
 ADOPTION = ("ttscache", "0002_align")
@@ -55,7 +55,7 @@ class Command(DjangoCommand):
     def _planned(self) -> AdoptionPlan:
         if self._connection.vendor != "postgresql":
             return AdoptionPlan(())
-        if ADOPTION in applied_migrations(self._connection):
+        if ADOPTION in migrations_noted_in(self._connection):
             return AdoptionPlan(())
         check_names(self._connection)
         return plan.rehearse(self._connection, conf().listener_voices)
