@@ -259,7 +259,7 @@ def existing(cursor: CursorWrapper, tables: Iterable[str]) -> list[str]:
 
 
 def names_in_use(cursor: CursorWrapper, tables: Iterable[str]) -> list[str]:
-    """Those of the names that anything bears which keeps a table from being made: a table, a view, ..."""
+    """Return the names that a table, a view or anything else bears already."""
     return _named(cursor, tables, kinds="rpvmfSciI")
 
 
