@@ -119,6 +119,16 @@ def comparable(text: str) -> str:
     return unicodedata.normalize("NFC", text.translate(_PLAIN_MARKS))
 
 
+# Letters and marks that a Japanese or Chinese keyboard writes wide, and the stroke that only lengthens an
+# Arabic word in its line.
+_SPELLINGS = str.maketrans({chr(0xFF00 + low): chr(0x20 + low) for low in range(1, 95)} | {"\u0640": None})
+
+
+def searchable(text: str) -> str:
+    """The text as words are looked up in it: comparable, in any case and of any width."""
+    return comparable(text).translate(_SPELLINGS).casefold()
+
+
 def comparable_word(word: str) -> str:
-    """The form by which a word is looked up: comparable, in any case, with single spaces."""
-    return unicodedata.normalize("NFC", " ".join(comparable(word).split()).casefold())
+    """The form by which a word is looked up: searchable, with single spaces."""
+    return unicodedata.normalize("NFC", " ".join(searchable(word).split()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,11 @@ SQLITE_NAME = "lifereview.sqlite3"
 # Without a limit each thread's connection caches 2 MB of pages: 128 MB in a process of 64 threads. Above this
 # limit a connection reuses the pages that it has (https://sqlite.org/c3ref/hard_heap_limit64.html).
 _SQLITE_MEMORY = f"PRAGMA temp_store=MEMORY; PRAGMA soft_heap_limit={16 * 1024**2};"
+_NUMBERS = (
+    "connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count",
+    "tcp_user_timeout",
+)  # fmt: skip
+_MOST_BYTES_OF_A_NAME = 63  # in PostgreSQL
 _FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 
 
@@ -66,6 +72,8 @@ def _postgresql(url: str, is_web_process: bool) -> dict[str, Any]:
         parsed: dict[str, Any] = dict(dj_database_url.parse(url))
     except ValueError:  # do not show its message: it may quote the password
         refuse("DATABASE_URL", "postgres://…", "allowed is postgres://user:password@host:port/name")
+    if len(str(parsed.get("NAME", "")).encode(errors="replace")) > _MOST_BYTES_OF_A_NAME:
+        refuse("DATABASE_URL", "postgres://…", "the name of the database has over 63 bytes")
     options = {**_NOTICE_A_CUT_CABLE, **_libpq_options(parsed.get("OPTIONS", {}))}
     if is_web_process:  # not in the cluster: a pool does not survive a fork, and django-q2 forks
         # Give up reconnecting soon; the next request tries again and so notices the end of an outage at once.
@@ -88,6 +96,8 @@ def _libpq_options(given: dict[str, Any]) -> dict[str, Any]:
     for name, value in options.items():
         if name not in known:
             refuse("DATABASE_URL", f"…?{name}=…", "PostgreSQL's library has no option of that name")
+        if name in _NUMBERS and not re.fullmatch(r"-?\d{1,9}", str(value), re.ASCII):
+            refuse("DATABASE_URL", f"…?{name}={value}", "allowed is a whole number")
         if name in _FILES and value != "system" and not os.access(str(value), os.R_OK):
             refuse("DATABASE_URL", f"…?{name}={value}", "the file cannot be read")
     return options
@@ -122,9 +132,16 @@ def _sqlite_to_read(folder: Path) -> dict[str, Any]:
 
 
 def _redis(url: str) -> dict[str, Any]:
-    from redis.backoff import NoBackoff  # a site without Redis saves the time and memory of loading it
+    # Loaded here, because a site without Redis saves the time and memory.
+    from redis import ConnectionPool
+    from redis.backoff import NoBackoff
+    from redis.exceptions import RedisError
     from redis.retry import Retry
 
+    try:
+        ConnectionPool.from_url(url).make_connection()  # it connects only when it is used
+    except (ValueError, TypeError, RedisError):  # do not show their message: it may quote the password
+        refuse("REDIS_URL", "…", "one of the options after its ? is unknown, or has a wrong value")
     return {
         "BACKEND": "lifereview.redis_cache.CountingRedisCache",
         "LOCATION": url,

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 from urllib.parse import quote, urlsplit
 
+from ttscache.host_names import is_host_name
+
 N = TypeVar("N", int, float)
 
 _BYTES = re.compile(r"(\d+)\s*(?:([KMG])i?B?)?", re.IGNORECASE)
@@ -61,7 +63,8 @@ def _is_url(value: str, schemes: Sequence[str]) -> bool:
         is_port_a_number = parts.port is None or parts.port > 0
     except ValueError:
         return False
-    return parts.scheme in schemes and is_port_a_number and bool(parts.hostname or parts.path.strip("/"))
+    is_host = is_host_name(parts.hostname) if parts.hostname else bool(parts.path.strip("/"))
+    return parts.scheme in schemes and is_port_a_number and is_host
 
 
 @dataclass(frozen=True, slots=True)

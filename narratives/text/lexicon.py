@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ttscache.plain_text import comparable, comparable_word
+from ttscache.plain_text import comparable_word, searchable
 from ttscache.segmentation import grapheme_clusters, word_bounds
 
 
@@ -65,7 +65,7 @@ class _Sought:
                 self._by_first[word[0]].append((word, entry.say_as))
 
     def replaced_in(self, text: str) -> str:
-        folded = comparable(text).casefold()
+        folded = searchable(text)
         # Most texts have none of the words, and this is a tenth of the work.
         if not any(word in folded for words in self._by_first.values() for word, _ in words):
             return text
@@ -109,7 +109,7 @@ class _Folded:
         length = place = 0
         before = ""
         for cluster in [*grapheme_clusters(text), ""]:
-            folded = comparable(cluster).casefold()
+            folded = searchable(cluster)
             if not folded and cluster:  # an invisible character separates nothing
                 place += len(cluster)
                 continue

@@ -52,7 +52,15 @@ def found_elsewhere(cursor: CursorWrapper, table: str) -> str | None:
     return rows[0][0] if rows else None
 
 
-_SHAPES = {"v": "a view", "m": "a materialised view", "f": "a foreign table", "p": "a partitioned table"}
+def is_schema_chosen(cursor: CursorWrapper) -> bool:
+    """Whether the search path names a schema that is there, so that tables can be made."""
+    return _ask(cursor, "SELECT current_schema()") != [(None,)]
+
+
+_SHAPES = {
+    "v": "a view", "m": "a materialised view", "f": "a foreign table", "p": "a partitioned table",
+    "S": "a sequence", "c": "a type", "i": "an index", "I": "an index",
+}  # fmt: skip
 
 
 def unusual_shape(cursor: CursorWrapper, table: str) -> str | None:
@@ -63,11 +71,17 @@ def unusual_shape(cursor: CursorWrapper, table: str) -> str | None:
         " EXISTS (SELECT 1 FROM pg_inherits WHERE inhrelid = c.oid),"
         " EXISTS (SELECT 1 FROM pg_inherits WHERE inhparent = c.oid)"
         " FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace"
-        " WHERE nspname = current_schema() AND relname = %s AND relkind IN ('r', 'p', 'v', 'm', 'f')",
+        " WHERE nspname = current_schema() AND relname = %s AND relkind <> 't'",
         table,
     )
     if not rows:
-        return None
+        types = _ask(
+            cursor,
+            "SELECT 1 FROM pg_type JOIN pg_namespace n ON n.oid = typnamespace"
+            " WHERE nspname = current_schema() AND typname = %s",
+            table,
+        )
+        return "a type" if types else None
     kind, is_partition, is_typed, inherits, has_heirs = rows[0]
     if kind in _SHAPES:
         return _SHAPES[kind]
@@ -241,14 +255,25 @@ def references_to(cursor: CursorWrapper, table: str) -> list[ForeignReference]:
 
 
 def existing(cursor: CursorWrapper, tables: Iterable[str]) -> list[str]:
+    return _named(cursor, tables, kinds="rp")
+
+
+def names_in_use(cursor: CursorWrapper, tables: Iterable[str]) -> list[str]:
+    """Return the names that a table, a view or anything else bears already."""
+    return _named(cursor, tables, kinds="rpvmfSciI")
+
+
+def _named(cursor: CursorWrapper, tables: Iterable[str], *, kinds: str) -> list[str]:
+    wanted = list(tables)
     rows = _ask(
         cursor,
         "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace"
-        " WHERE nspname = current_schema() AND relkind IN ('r', 'p') AND relname = ANY(%s)",
-        list(tables),
+        " WHERE nspname = current_schema() AND relkind = ANY(%s) AND relname = ANY(%s)",
+        list(kinds),
+        wanted,
     )
     found = {name for (name,) in rows}
-    return [table for table in tables if table in found]
+    return [table for table in wanted if table in found]
 
 
 def columns(cursor: CursorWrapper, table: str) -> dict[str, Column]:

@@ -114,13 +114,26 @@ def _text_change(table: str, column: str, facts: ColumnType) -> Iterator[TypeCha
 def _require(table: str, column: str, facts: ColumnType, allowed: set[str], wanted: str) -> None:
     if facts.base in allowed:
         return
-    how = f"{quoted(column)}::{wanted}"
-    if wanted == "bytea":
-        how = f"convert_to({quoted(column)}::text, 'UTF8')"
+    how = _reading(quoted(column), facts.base, wanted)
     raise CannotAdopt(
         f"Column {table}.{column} is {facts.shown} instead of {wanted}: run ALTER TABLE {table} ALTER COLUMN "
         f"{quoted(column)} TYPE {wanted} USING {how} or what fits its values, then migrate."
     )
+
+
+def _reading(column: str, found: str, wanted: str) -> str:
+    """The SQL that reads a column of one type as another, also where a cast would change the value."""
+    if found == "oid" and wanted == "bytea":
+        return f"lo_get({column})"
+    if wanted == "bytea":
+        return f"convert_to({column}::text, 'UTF8')"
+    if found == "bytea":
+        return f"encode({column}, 'hex')"
+    if found in {"json", "jsonb"}:
+        return f"({column} #>> '{{}}')::{wanted}"
+    if wanted == "timestamptz" and found in {"int4", "int8", "numeric", "float8"}:
+        return f"to_timestamp({column})"
+    return f"{column}::{wanted}"
 
 
 def _in_the_way(cursor: CursorWrapper, changes: Sequence[TypeChange]) -> list[Dependant]:

@@ -49,14 +49,22 @@ REQUIRED = {
 INDEXED = ("voice", "content_type")
 
 
-def check_table(cursor: CursorWrapper, table: str) -> None:
-    """Raise CannotAdopt, with the table, the column and what to do, if the table cannot be adopted."""
+def check_shape(cursor: CursorWrapper, table: str) -> None:
+    """Raise CannotAdopt if something other than an ordinary table has the name of the table."""
     shape = catalogue.unusual_shape(cursor, table)
+    if shape in {"a sequence", "a type", "an index"}:
+        raise CannotAdopt(
+            f"{table} is {shape}, so no table of that name can be made: rename it, then migrate."
+        )
     if shape is not None:
         raise CannotAdopt(
             f"{table} is {shape}, which cannot be adopted: rename it, create an ordinary table {table} from "
             "its rows, then migrate."
         )
+
+
+def check_table(cursor: CursorWrapper, table: str) -> None:
+    """Raise CannotAdopt, with the table, the column and what to do, if the table cannot be adopted."""
     owner = catalogue.foreign_owner(cursor, table)
     if owner is not None:
         raise CannotAdopt(

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from ttscache.adoption import CLIPS, FILES, TABLES, catalogue, public_roles
 from ttscache.adoption.column_types import type_steps
-from ttscache.adoption.columns import check_table, column_steps, constraint_steps
+from ttscache.adoption.columns import check_shape, check_table, column_steps, constraint_steps
 from ttscache.adoption.plan_types import AdoptionPlan, CannotAdopt, Step, is_outage
 from ttscache.adoption.rows import Rows
 from ttscache.adoption.trial import write_on_trial
@@ -75,8 +75,14 @@ def adopt_tables(connection: Any) -> AdoptionPlan:
 
 def _plan(cursor: CursorWrapper) -> AdoptionPlan:
     """Return all steps, none if neither table exists. Only reads."""
+    if not catalogue.is_schema_chosen(cursor):
+        raise CannotAdopt(
+            "No schema of the search path is there, so no table can be made: run ALTER ROLE ... SET "
+            "search_path = public for the role of DATABASE_URL, then migrate."
+        )
     for table in TABLES:
         _check_schema(cursor, table)
+        check_shape(cursor, table)
     found = catalogue.existing(cursor, TABLES)
     if not found:
         return AdoptionPlan(())

@@ -208,6 +208,12 @@ class Rows:
 
     # --- what is filled badly -------------------------------------------------------------------------------
     def _corrections(self) -> Iterator[Step]:
+        for table, column in ((CLIPS, "created_at"), (CLIPS, "last_accessed_at"), (FILES, "created_at")):
+            if column in self._columns.get(table, {}):
+                # PostgreSQL knows infinity, years before the first and after 9999; Python knows none of them.
+                is_strange = f"{column} NOT BETWEEN '0001-01-02' AND '9999-12-30'"
+                says = f"rows have a {column} that no calendar has, and get now()"
+                yield from self._correction(table, is_strange, f"{column} = now()", says)
         yield from self._correction(
             CLIPS,
             f"{IS_TRUE} AND content_hash IS DISTINCT FROM {TRUE_HASH}",

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from ttscache.api.authentication import MayPrune
 from ttscache.api.base import JsonView
 from ttscache.api.errors import ErrorSerializer
+from ttscache.api.parsers import UnambiguousJsonParser
 from ttscache.api.throttling import check_rate
 from ttscache.api.validation import StrictBooleanField, StrictIntegerField
 from ttscache.delivery.http import NEVER
@@ -31,6 +32,12 @@ class ClearOldCacheSerializer(serializers.Serializer[Any]):
     )
     dry_run = StrictBooleanField(default=False, help_text="Only count.")
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse fields that are unknown here: a misspelt dry_run would delete."""
+        if unknown := sorted(set(self.initial_data) - set(self.fields)):
+            raise serializers.ValidationError({unknown[0][:50]: "This field is unknown here."})
+        return attrs
+
 
 class ClearedSerializer(serializers.Serializer[Any]):
     success = serializers.BooleanField()
@@ -45,6 +52,7 @@ class ClearedSerializer(serializers.Serializer[Any]):
 
 class ClearOldCacheView(JsonView):
     permission_classes = (MayPrune,)
+    parser_classes = (UnambiguousJsonParser,)
 
     @extend_schema(
         request=ClearOldCacheSerializer,
@@ -61,6 +69,8 @@ class ClearOldCacheView(JsonView):
         """
         if not isinstance(request.data, dict):
             raise ParseError
+        if request.query_params:  # a dry_run in the address would be overlooked
+            raise serializers.ValidationError({"days and dry_run": "These belong into the body."})
         form = ClearOldCacheSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         check_rate("clear_old_cache", request, self, "Please wait a minute before the next one.")

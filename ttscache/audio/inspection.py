@@ -120,9 +120,12 @@ def _measure(stream: Decoded, *, may_be_silent: bool = False) -> Sound:
         levels = np.abs(samples[start : max(end, start + 1)])
         peaks[number] = levels.max()
         squares += float(np.square(samples[start:end], dtype=np.float64).sum())
-    loudness = _dbfs(math.sqrt(squares / len(samples)))
+    power = squares / len(samples)
+    rest = float(samples.mean(dtype=np.float64)) ** 2  # a constant level is no sound
+    loudness = _dbfs(math.sqrt(power))
     peak = _dbfs(float(peaks.max()))
-    if not may_be_silent and (loudness < SILENCE_DBFS or peak < SILENT_PEAK_DBFS):
+    swing = _dbfs(math.sqrt(max(power - rest, 0.0)))
+    if not may_be_silent and (swing < SILENCE_DBFS or peak < SILENT_PEAK_DBFS):
         raise BrokenAudio("silence", kind=Fault.SILENCE)
     return Sound(
         duration_ms=round(len(samples) * 1000 / stream.sample_rate),

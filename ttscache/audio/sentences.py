@@ -90,9 +90,10 @@ def _sentence_ends(text: str, *, in_any_case: bool = False) -> list[int]:
 
 def _before_opening(text: str, end: int) -> int:
     """The end without an opening bracket, which Unicode's rule gives to the sentence before it."""
-    while end > 1 and text[end - 1] in "「『（【《〈([{“‘«":
-        end -= 1
-    return end
+    start = end
+    while start > 0 and text[start - 1] in "「『（【《〈([{“‘«":
+        start -= 1
+    return start or end  # a text of nothing but brackets would be cut into single characters
 
 
 def _may_end_here(text: str, end: int) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from django.contrib.sessions.models import Session
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db import IntegrityError, OperationalError, transaction
+from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django_q.models import Failure, Success
@@ -30,6 +33,8 @@ from ttscache.models import (
     has_audio,
 )
 
+logger = logging.getLogger(__name__)
+
 SUCCESSES_KEPT = timedelta(days=7)
 FAILURES_KEPT = timedelta(days=30)
 # Processes read them every few seconds; one that was stopped for longer compares all its files instead.
@@ -42,14 +47,31 @@ BATCH = 500
 
 
 def tidy() -> None:
-    """Do the daily steps. Each can be cut off, and is done again tomorrow. Raises Error."""
-    roll_up()
-    # Old days of removed clips: their requests stay in Usage, and the hash says nothing any more.
+    """Do the daily steps. Each can be cut off, and is done again tomorrow. Raises Error.
+
+    A step that fails holds up no other one; the first error is raised after the last step.
+    """
+    errors: list[Exception] = []
+    for step in _STEPS:
+        try:
+            step()
+        except OperationalError:
+            raise  # an outage, which would fail all other steps as well
+        except Exception as error:
+            logger.exception("One daily step failed; the others are done.")
+            errors.append(error)
+    if errors:
+        raise errors[0]
+
+
+def _forget_days_of_removed_clips() -> None:
+    """Their requests stay in Usage, and the hash says nothing any more."""
     on_record = Clip.objects.filter(content_hash=OuterRef("content_hash"))
     old = DailyRequests.objects.filter(day__lt=first_day_kept(start_of_day(timezone.now())))
     old.filter(~Exists(on_record)).delete()
-    forget_old_runs()
-    remove_old_takes()
+
+
+def _forget_what_has_expired() -> None:
     _delete(Pin.objects.filter(until__lt=Now()))
     _delete(Session.objects.filter(expire_date__lt=Now()))
     _delete(Replaced.objects.filter(replaced_at__lt=Now() - REPLACED_KEPT))
@@ -58,8 +80,6 @@ def tidy() -> None:
     ApiTokenDay.objects.filter(day__lt=(timezone.now() - TOKEN_DAYS_KEPT).date()).delete()
     Success.objects.filter(stopped__lt=Now() - SUCCESSES_KEPT).delete()
     Failure.objects.filter(stopped__lt=Now() - FAILURES_KEPT).delete()
-    hosts.forget_the_dead()  # also deletes leases of dead processes and expired cooldowns
-    hooks.installed().tidy_daily()
 
 
 def forget_old_runs() -> None:
@@ -78,6 +98,47 @@ def forget_old_runs() -> None:
 
 
 def _delete(rows: QuerySet[Any]) -> None:
-    """Delete in batches, so that the database can serve listeners in between."""
-    while page := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
-        rows.model._default_manager.filter(pk__in=page).delete()
+    """Delete in batches, so that the database can serve listeners in between.
+
+    A row to which another program's table refers stays, and keeps no other row from going.
+    """
+    held: list[Any] = []
+    while page := list(rows.exclude(pk__in=held).order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        model = rows.model
+        try:
+            with transaction.atomic():
+                model._default_manager.filter(pk__in=page).delete()
+        except IntegrityError:
+            held += [pk for pk in page if not _is_gone(model, pk)]
+    if held:
+        logger.warning(
+            "%d old rows of %s stay: another table refers to them.", len(held), rows.model._meta.db_table
+        )
+
+
+def _is_gone(model: type[Model], pk: Any) -> bool:
+    try:
+        with transaction.atomic():
+            model._default_manager.filter(pk=pk).delete()
+    except IntegrityError:
+        return False
+    return True
+
+
+def _forget_the_dead() -> None:
+    hosts.forget_the_dead()  # also deletes leases of dead processes and expired cooldowns
+
+
+def _tidy_above() -> None:
+    hooks.installed().tidy_daily()
+
+
+_STEPS: tuple[Callable[[], object], ...] = (
+    roll_up,
+    _forget_days_of_removed_clips,
+    forget_old_runs,
+    remove_old_takes,
+    _forget_what_has_expired,
+    _forget_the_dead,
+    _tidy_above,
+)

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
+from ttscache.host_names import is_host_name
+
 PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
 HEADERS = ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
+FURTHER_HEADERS = "OPENAI_CUSTOM_HEADERS"  # one header a line; the client adds them to each request
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ def _wrong_proxy() -> UnusableVariable | None:
             return UnusableVariable(name, f"a proxy of the kind {scheme[:20]!r} is unknown here", hint)
         try:
             parts = urlsplit(address)
-            is_address = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+            is_address = is_host_name(parts.hostname or "") and (parts.port is None or parts.port > 0)
         except ValueError:
             is_address = False
         if not is_address:
@@ -73,6 +76,10 @@ def _wrong_proxy() -> UnusableVariable | None:
 
 
 def _wrong_header() -> UnusableVariable | None:
+    if not re.fullmatch(r"[ -~\n]*", os.environ.get(FURTHER_HEADERS, "")):
+        return UnusableVariable(
+            FURTHER_HEADERS, "it cannot be sent as headers", "Write one Name: value a line, or unset it."
+        )
     for name in HEADERS:
         if not re.fullmatch(r"[!-~]*", os.environ.get(name, "")):
             return UnusableVariable(

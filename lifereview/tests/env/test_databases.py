@@ -51,6 +51,41 @@ def test_a_wrong_database_url_is_refused_without_its_password() -> None:
     assert "hush" not in str(stopped.value)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:hush@db/0?timeout=3",
+        "redis://:hush@db/0?socket_timeout=soon",
+        "rediss://:hush@db/0?ssl_cert_reqs=perhaps",
+        "redis://:hush@no host/0",
+        f"redis://:hush@{'a' * 64}.example.org/0",
+    ],
+)
+def test_an_unusable_redis_url_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(SystemExit, match="REDIS_URL") as stopped:
+        caches(Environment({"REDIS_URL": url}))
+
+    assert "hush" not in str(stopped.value)
+
+
+def test_a_database_name_that_is_too_long_is_refused() -> None:
+    with pytest.raises(SystemExit, match=r"DATABASE_URL.* over 63 bytes"):
+        database(DATABASE_URL=f"postgres://ana:hush@db/{'x' * 64}")
+
+
+@pytest.mark.parametrize("host", ["api”.example.org", "a b.example.org", "a..b", "a" * 64, "-a.example.org"])
+def test_a_host_name_that_cannot_be_one_is_refused(host: str) -> None:
+    with pytest.raises(SystemExit, match="OPENAI_BASE_URL"):
+        Environment({"OPENAI_BASE_URL": f"https://{host}/v1"}).url("OPENAI_BASE_URL", schemes=["https"])
+
+
+@pytest.mark.parametrize("host", ["localhost", "my_service", "bücher.example", "[::1]:9", "10.0.0.5", "a.b."])
+def test_a_host_name_that_can_be_one_is_taken(host: str) -> None:
+    address = f"https://{host}/v1"
+
+    assert Environment({"A_URL": address}).url("A_URL", schemes=["https"]) == address
+
+
 def test_the_shared_cache_is_redis_or_else_the_database() -> None:
     assert (
         caches(Environment({"REDIS_URL": "redis://localhost"}))["default"]["LOCATION"] == "redis://localhost"
@@ -77,7 +112,7 @@ def test_options_of_other_libraries_in_a_database_url_are_left_out() -> None:
     assert not options.keys() & {"pgbouncer", "connection_limit"}
 
 
-@pytest.mark.parametrize("option", ["pgbounce=true", "sslrootcert=/nowhere/ca.pem"])
+@pytest.mark.parametrize("option", ["pgbounce=true", "sslrootcert=/nowhere/ca.pem", "connect_timeout=soon"])
 def test_an_unusable_option_of_a_database_url_is_named_without_the_password(option: str) -> None:
     with pytest.raises(SystemExit) as stopped:
         database(DATABASE_URL=f"{URL}&{option}")

@@ -49,6 +49,8 @@ def test_a_lexicon_entry_of_a_voice_precedes_the_one_for_all_voices() -> None:
     [
         ("O'Brien", "Mrs O\u2019Brien\u2019s hat", "Mrs X\u2019s hat"),
         ("O\u2019Brien", "O'Brien", "X"),
+        ("Anna", "\uff21\uff4e\uff4e\uff41 came", "X came"),
+        ("\u0645\u062d\u0645\u062f", "\u0645\u062d\u0640\u0645\u062f", "X"),
         ("Anne-Marie", "Anne\u2011Marie sang", "X sang"),
         ("Élise", "élise, E\u0301LISE and E\u0301lise\u0301", "X, X and E\u0301lise\u0301"),
         ("Jose\u0301", "José!", "X!"),

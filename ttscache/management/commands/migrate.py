@@ -10,12 +10,12 @@ from django.core.management.base import CommandError
 from django.core.management.commands.migrate import Command as DjangoCommand
 from django.db import connections
 from django.db.migrations.migration import Migration
-from django.db.migrations.recorder import MigrationRecorder
 
 from ttscache.adoption import TABLES, plan
 from ttscache.adoption.operations import AdoptTables
 from ttscache.adoption.plan_types import AdoptionPlan, CannotAdopt
 from ttscache.adoption.public_roles import close_public_roles
+from ttscache.adoption.taken_names import check_names, migrations_noted_in
 from ttscache.conf import conf
 
 ADOPTION = ("ttscache", "0002_align")
@@ -55,8 +55,9 @@ class Command(DjangoCommand):
     def _planned(self) -> AdoptionPlan:
         if self._connection.vendor != "postgresql":
             return AdoptionPlan(())
-        if ADOPTION in MigrationRecorder(self._connection).applied_migrations():
+        if ADOPTION in migrations_noted_in(self._connection):
             return AdoptionPlan(())
+        check_names(self._connection)
         return plan.rehearse(self._connection, conf().listener_voices)
 
     def _tell(self, heading: str, plan: AdoptionPlan, verbosity: int) -> None:

@@ -47,6 +47,24 @@ def staff(*rights: str) -> Client:
     return client
 
 
+@pytest.mark.parametrize(
+    ("body", "query"),
+    [
+        ('{"days": 1, "dryRun": true}', ""),
+        ('{"days": 1, "dry-run": true}', ""),
+        ('{"days": 400, "days": 1}', ""),
+        ('{"days": 1, "dry_run": true, "dry_run": false}', ""),
+        ('{"days": 1}', "?dry_run=true"),
+    ],
+)
+def test_a_prune_whose_meaning_is_uncertain_deletes_nothing(operator: Client, body: str, query: str) -> None:
+    keep("Nobody asks for this.", 91)
+    response = operator.post(ADDRESS + query, body, content_type="application/json")
+
+    assert response.status_code == 400
+    assert Clip.objects.count() == 1
+
+
 def test_a_dry_run_over_http_reports_what_the_real_prune_removes(operator: Client) -> None:
     keep("Nobody asks for this.", 91)
     Pin.objects.create(content_hash=keep("Held.", 91), reason="draft")

@@ -123,6 +123,12 @@ class TestExamine:
         with pytest.raises(BrokenAudio, match="silence"):
             audio.examine(audio.encode(faint, RATE, name), name)
 
+    @pytest.mark.parametrize("name", ["flac", "wav"])
+    def test_a_clip_of_one_constant_level_is_silent(self, name: str) -> None:
+        level = np.full(3 * RATE, 9_000, "<i2").tobytes()
+        with pytest.raises(BrokenAudio, match="silence"):
+            audio.examine(audio.encode(level, RATE, name), name)
+
     def test_an_unknown_audio_format_raises_its_own_error(self) -> None:
         with pytest.raises(UnknownFormat):
             audio.examine(clip("mp3"), "midi")

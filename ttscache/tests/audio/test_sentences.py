@@ -142,3 +142,10 @@ class TestCues:
             Cue(start_ms=0, end_ms=1600, first_char=0, last_char=7),
             Cue(start_ms=1600, end_ms=2700, first_char=9, last_char=11),
         ]
+
+
+@pytest.mark.parametrize("mark", ["«", "(", "a«", ". ("])
+def test_a_text_of_opening_marks_is_not_cut_into_single_characters(mark: str) -> None:
+    text = (mark * 9_000)[:9_000]
+
+    assert len(audio.split_text(text, 4096)) <= 4

@@ -109,7 +109,7 @@ def test_a_description_comes_back_as_it_was(
     assert ClipDescription.from_line(clip.description.to_line()) == clip.description
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     archive=st.sampled_from([ARCHIVE, NOISE]),
     place=st.floats(0, 1, exclude_max=True),
@@ -123,7 +123,7 @@ def test_a_flipped_bit_costs_one_clip_at_most_and_never_yields_a_wrong_one(
     assert_no_wrong_clip(archive, bytes(damaged), most_lost=1)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(archive=st.sampled_from([ARCHIVE, NOISE]), place=st.floats(0, 1))
 def test_an_archive_that_was_cut_off_yields_all_clips_before_the_cut(archive: bytes, place: float) -> None:
     cut = archive[: int(place * len(archive))]
@@ -136,7 +136,7 @@ def test_an_archive_that_was_cut_off_yields_all_clips_before_the_cut(archive: by
     ]
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     archive=st.sampled_from([ARCHIVE, NOISE]),
     place=st.floats(0, 1),
@@ -150,7 +150,7 @@ def test_bytes_that_are_lost_or_added_cost_the_clips_around_them(
     assert_no_wrong_clip(archive, archive[:at] + added + archive[at + lost :], most_lost=2)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
     archive=st.sampled_from([ARCHIVE, NOISE]),
     flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=30),
@@ -176,7 +176,7 @@ def assert_no_wrong_clip(archive: bytes, damaged: bytes, *, most_lost: int) -> N
     assert SECRET not in repr(refused)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=5_000))
 def test_a_file_of_any_other_kind_holds_no_clip(content: bytes) -> None:
     clips, _, reader = read(content)

@@ -6,12 +6,14 @@ from importlib import import_module
 import pytest
 from django.apps import apps
 from django.contrib.sessions.models import Session
+from django.db import connection
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import Failure, Schedule, Success, Task
 
 from harness.clips import speech
 from ttscache import tasks
+from ttscache.maintenance import cleanup
 from ttscache.models import Clip, DailyRequests, FlushedBatch, Lease, ProcessReport, Usage, WarmItem, WarmRun
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,6 +46,39 @@ def test_the_cleanup_removes_sessions_that_have_expired() -> None:
     tasks.clean_up()
 
     assert list(Session.objects.values_list("session_key", flat=True)) == ["current"]
+
+
+def test_a_row_to_which_another_table_refers_keeps_nothing_else_from_going() -> None:
+    ended = timezone.now() - timedelta(days=1)
+    for key in ("kept", "gone"):
+        Session.objects.create(session_key=key, session_data="", expire_date=ended)
+    FlushedBatch.objects.create(ledger="old", number=1, flushed_at=timezone.now() - timedelta(days=99))
+    with connection.cursor() as cursor:
+        key = "varchar(40) REFERENCES django_session (session_key)"
+        cursor.execute(f"CREATE TABLE of_another_program (key {key})")
+        try:
+            cursor.execute("INSERT INTO of_another_program VALUES ('kept')")
+            tasks.clean_up()
+        finally:
+            cursor.execute("DROP TABLE of_another_program")
+
+    assert list(Session.objects.values_list("session_key", flat=True)) == ["kept"]
+    assert not FlushedBatch.objects.exists()
+
+
+def test_a_step_of_the_cleanup_that_fails_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    Session.objects.create(
+        session_key="expired", session_data="", expire_date=timezone.now() - timedelta(days=1)
+    )
+
+    def roll_up() -> None:
+        raise ValueError("a count that nobody can read")
+
+    monkeypatch.setattr(cleanup, "_STEPS", (roll_up, *cleanup._STEPS[1:]))
+    with pytest.raises(ValueError, match="nobody can read"):
+        tasks.clean_up()
+
+    assert not Session.objects.exists()
 
 
 def test_the_cleanup_merges_old_hours_into_days() -> None:
