@@ -12,7 +12,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from django.contrib.staticfiles.apps import StaticFilesConfig
 from whitenoise.compress import Compressor
 from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import NOT_ALLOWED_RESPONSE, NOT_MODIFIED_HEADERS, Response, StaticFile
@@ -21,16 +20,6 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 from ttscache.fingerprint import fingerprint_of
 
 MARK = ".named-and-compressed"
-
-
-class OnlyServedStaticFilesConfig(StaticFilesConfig):
-    """Leaves out what no page loads: DRF's browsable API and the second viewer of the schema."""
-
-    ignore_patterns = (
-        *StaticFilesConfig.ignore_patterns,
-        "rest_framework/*",
-        "drf_spectacular_sidecar/redoc/*",
-    )
 
 
 class StaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.staticfiles.management.commands.collectstatic import Command as CollectStatic
 from django.core.files.storage import FileSystemStorage
 from django.core.management import call_command
 from django.http import HttpResponse
 from django.test import RequestFactory
 
+from lifereview.management.commands.collectstatic import Command as CollectStatic
 from lifereview.static_files import StaticFiles, StaticFilesStorage
 
 pytestmark = pytest.mark.any_database

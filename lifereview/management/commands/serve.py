@@ -15,7 +15,6 @@ from typing import Any, NoReturn
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.contrib.staticfiles.management.commands.collectstatic import Command as CollectStatic
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
@@ -27,6 +26,7 @@ from lifereview import settings as lifereview_settings
 from lifereview.database_errors import require_database
 from lifereview.env.unknown_variables import unknown_variables, warning_about
 from lifereview.listening import problem_with_address, site_addresses
+from lifereview.management.commands.collectstatic import Command as CollectStatic
 from lifereview.start.verdict import disk_problem, reason_to_only_play
 from lifereview.supervisor import Child, Supervisor
 from lifereview.temporary_files import use_own_temporary_folder
