@@ -27,8 +27,7 @@ BASELINE_CALLS = 1_000
 MOST_MICROSECONDS = {"memory find": 20, "file find": 150, "database find (PostgreSQL)": 2_000}
 CAUSES = {
     "database find": (
-        "Putting the clip into the local files takes about a quarter of it, "
-        "and Django reading the record most of the rest."
+        "PostgreSQL takes about half of it, and putting the clip into the local files about a third."
     )
 }
 

@@ -36,11 +36,11 @@ class PermanentTier(Tier, Protocol):
 
 def kept_clip(content_hash: str, store: PermanentStore) -> Clip | None:
     """Load the record of a clip in this store, with its bytes if they are in the database."""
-    return next(iter(_kept_clips(store).filter(content_hash=content_hash)), None)
+    return next(iter(kept_clips(store).filter(content_hash=content_hash)), None)
 
 
 @cache
-def _kept_clips(store: PermanentStore) -> QuerySet[Clip]:
+def kept_clips(store: PermanentStore) -> QuerySet[Clip]:
     """The query without its hash, kept because Django takes as long to put it together as to run it."""
     pins = Pin.objects.published().filter(content_hash=OuterRef("content_hash"))
     clips = Clip.objects.stored_by(store).order_by().select_related("file")
@@ -127,7 +127,7 @@ def checked(clip: Clip, audio: bytes) -> Entry | None:
     if checksum_of(audio) != clip.checksum:
         logger.error("The bytes of clip %s in the %s are damaged.", clip.content_hash, clip.stored_in)
         return None
-    return _entry_from(clip, audio)
+    return entry_from(clip, audio)
 
 
 def why_too_short(entry: Entry, clip: Clip) -> str:
@@ -171,7 +171,7 @@ def _examined(clip: Clip, audio: bytes) -> Entry | None:
     unchanged.update(**shown)
     for column, value in shown.items():
         setattr(clip, column, value)
-    return _entry_from(clip, audio)
+    return entry_from(clip, audio)
 
 
 def _leave_what_was(clip: Clip, where: Mapping[str, Any]) -> None:
@@ -183,7 +183,8 @@ def _leave_what_was(clip: Clip, where: Mapping[str, Any]) -> None:
         deletion_queue.schedule(old)
 
 
-def _entry_from(clip: Clip, audio: bytes) -> Entry:
+def entry_from(clip: Any, audio: bytes) -> Entry:
+    """The clip with these bytes, found to be good. `clip` has the columns of its record as attributes."""
     return Entry(
         content_hash=clip.content_hash,
         audio=audio,
@@ -196,6 +197,6 @@ def _entry_from(clip: Clip, audio: bytes) -> Entry:
         characters=len(clip.content_text),
         loudness_dbfs=clip.loudness_dbfs,
         waveform=bytes(clip.waveform or b""),
-        is_published=getattr(clip, "is_published", False),  # as kept_clip found it
-        made_ahead=clip.made_ahead,
+        is_published=bool(getattr(clip, "is_published", False)),  # as kept_clips found it
+        made_ahead=bool(clip.made_ahead),
     )
