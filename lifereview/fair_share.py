@@ -15,6 +15,7 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 
 HEAD_START = 4  # a process takes a connection while it has at most so many more than another
 PAUSE_SECONDS = 0.001  # how long it leaves the next connection to the others
+MOST_PAUSES_SECONDS = 0.05  # then it takes one itself: the others may be busy, or about to end
 FRESH_SECONDS = 2.0  # gunicorn's loop turns once a second at least; an older count is that of a dead process
 
 
@@ -45,6 +46,7 @@ class FairShareWorker(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._accepts_again_at = 0.0
+        self._has_left_since: float | None = None  # when it began to leave connections to the others
 
     def notify(self) -> None:
         """Tell the others the number of connections; gunicorn calls this in each turn of its loop."""
@@ -52,12 +54,14 @@ class FairShareWorker(ThreadWorker):  # type: ignore[misc]
         self.counts.write(self.age, self._connections_in_use())
 
     def accept(self, listener: Any) -> None:
-        if self._connections_in_use() > HEAD_START:  # look at the others only then, as it takes time
-            least = self.counts.least_of_others(self.age)
-            if least is not None and self._connections_in_use() > least + HEAD_START:
-                self._accepts_again_at = time.monotonic() + PAUSE_SECONDS
+        if self._has_more_than_its_share():
+            now = time.monotonic()
+            self._has_left_since = self._has_left_since or now
+            if now < self._has_left_since + MOST_PAUSES_SECONDS:
+                self._accepts_again_at = now + PAUSE_SECONDS
                 self.set_accept_enabled(False)
                 return
+        self._has_left_since = None
         super().accept(listener)
         self.counts.write(self.age, self._connections_in_use())
 
@@ -68,6 +72,13 @@ class FairShareWorker(ThreadWorker):  # type: ignore[misc]
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         pause = self._accepts_again_at - time.monotonic()
         super().wait_for_and_dispatch_events(min(timeout, pause) if pause > 0 else timeout)
+
+    def _has_more_than_its_share(self) -> bool:
+        in_use = self._connections_in_use()
+        if in_use <= HEAD_START:  # look at the others only if it matters, as that takes time
+            return False
+        least = self.counts.least_of_others(self.age)
+        return least is not None and in_use > least + HEAD_START
 
     def _connections_in_use(self) -> int:
         return int(self.nr_conns) - len(self.keepalived_conns)
