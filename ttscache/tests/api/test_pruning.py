@@ -65,6 +65,14 @@ def test_a_prune_whose_meaning_is_uncertain_deletes_nothing(operator: Client, bo
     assert Clip.objects.count() == 1
 
 
+def test_a_prune_in_another_charset_is_read_as_what_it_is(operator: Client) -> None:
+    body = '{"days": 1, "läßt": true}'.encode("latin-1")
+    response = operator.generic("POST", ADDRESS, body, content_type="application/json; charset=latin-1")
+
+    assert response.status_code == 400
+    assert "läßt" in response.json()["error"]
+
+
 def test_a_dry_run_over_http_reports_what_the_real_prune_removes(operator: Client) -> None:
     keep("Nobody asks for this.", 91)
     Pin.objects.create(content_hash=keep("Held.", 91), reason="draft")
