@@ -18,6 +18,7 @@ from functools import partial
 from django.db import Error, connections
 
 from ttscache.conf import conf
+from ttscache.connections import release_connections
 from ttscache.coordination.leases import Cooldown, HeldLease, Leases
 from ttscache.errors import (
     BrokenAudio,
@@ -113,6 +114,7 @@ class Generator:
             own = threading.Event()
             first = self._first_requests.setdefault(content_hash, own)
         if first is not own:
+            release_connections()  # the first request may need one
             first.wait(BEHIND_FIRST_SECONDS)
             yield True
             return

@@ -6,10 +6,12 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import wait
 from datetime import timedelta
 from types import TracebackType
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
 
 from harness.clips import hum, speech, spoken
@@ -17,6 +19,7 @@ from harness.fake_voice import FakeVoice, free_ledger
 from harness.statements import recorded_statements
 from harness.waiting import wait_until
 from ttscache.cache import ClipInTheMaking, GenerationJob, Hit, SpeechCache
+from ttscache.connections import OrmThreadPool
 from ttscache.coordination import hosts
 from ttscache.coordination.leases import HeldLease, Leases, end_cooldowns
 from ttscache.errors import (
@@ -164,6 +167,24 @@ def test_a_request_during_a_generation_joins_it(cache: SpeechCache, voice: FakeV
     assert first.recording is second.recording
     assert (first.outcome, second.outcome) == ("generated", "collapsed")
     assert second.recording.result().audio == spoken(speech())
+
+
+def test_a_request_that_waits_behind_another_holds_no_connection(
+    cache: SpeechCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)  # as where there is a pool
+    name = speech().content_hash
+
+    def wait_behind() -> bool:
+        Clip.objects.exists()
+        with cache.behind_first(name) as is_behind:
+            return is_behind and connection.connection is None
+
+    with OrmThreadPool(1) as threads:
+        with cache.behind_first(name):
+            waiting = threads.submit(wait_behind)
+            assert not wait([waiting], timeout=0.2).done
+        assert waiting.result(timeout=30)
 
 
 def test_two_caches_over_one_database_pay_for_a_clip_once(
