@@ -8,23 +8,18 @@ the CPU seconds of the workers hardly do.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
 import psutil
 
 from bench import clip
-from bench.baselines.servers import earlier_service, file_response, plain_nginx
+from bench.baselines.servers import file_response, plain_nginx, rivals
 from bench.load import Load, load
 from bench.pace import repetitions
 from bench.product import inside
 from bench.table import Judged, Row, Target
 from harness import http
-from harness.openai_server import OpenAIServer
-from harness.postgres import PostgresServer
-from harness.site import WebServer
 
 SECONDS = 1.0
 CONNECTIONS = 16
@@ -35,20 +30,10 @@ POST = {"text": clip.TEXT, "voice": "nova", "content_type": "question"}
 
 def measure() -> Iterator[Row]:
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        postgres = stack.enter_context(PostgresServer())
-        provider = stack.enter_context(OpenAIServer())
-        environment = {
-            "DATABASE_URL": postgres.create_database(),
-            "OPENAI_API_KEY": "bench",  # so the content hash is the one of the earlier design
-            "OPENAI_BASE_URL": provider.base_url,
-        }
-        web = stack.enter_context(WebServer(folder / "var", environment))
+        running = stack.enter_context(rivals())  # with a key, so the content hash is the earlier design's
+        web, earlier = running.web, running.earlier
         content_hash = inside(web.environment(), clip.keep_published)
         headers = {"Authorization": f"Bearer {web.api_token()}"}
-        earlier = stack.enter_context(
-            earlier_service(web, postgres.create_database(), provider=provider.base_url)
-        )
         clips = {content_hash: clip.audio()}
         plain = stack.enter_context(file_response(web, clips))
         nginx = stack.enter_context(plain_nginx(clips))

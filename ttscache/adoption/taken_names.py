@@ -23,9 +23,9 @@ def migrations_noted_in(connection: Any) -> set[tuple[str, str]]:
         ) from error
 
 
-def check_names(connection: Any) -> None:
+def check_names(connection: Any, applied: set[tuple[str, str]]) -> None:
     """Raise CannotAdopt if a table is there that a first migration would make, except the adopted ones."""
-    begun = {label for label, _ in migrations_noted_in(connection)}
+    begun = {label for label, _ in applied}
     ours = [
         model._meta.db_table
         for app in apps.get_app_configs()

@@ -26,7 +26,6 @@ from lifereview import settings as lifereview_settings
 from lifereview.database_errors import require_database
 from lifereview.env.unknown_variables import unknown_variables, warning_about
 from lifereview.listening import problem_with_address, site_addresses
-from lifereview.management.commands.collectstatic import Command as CollectStatic
 from lifereview.start.verdict import disk_problem, reason_to_only_play
 from lifereview.supervisor import Child, Supervisor
 from lifereview.temporary_files import use_own_temporary_folder
@@ -192,7 +191,7 @@ def _prepare_tables_and_static_files() -> None:
 def _collect_static_files() -> None:
     """Name and compress the static files; on a disk that cannot be written, those of the last start serve."""
     try:
-        call_command(CollectStatic(), interactive=False, verbosity=0)
+        call_command("collectstatic", interactive=False, verbosity=0)
     except OSError as error:
         if not (settings.STATIC_ROOT / "staticfiles.json").exists():
             raise CommandError(

@@ -55,9 +55,10 @@ class Command(DjangoCommand):
     def _planned(self) -> AdoptionPlan:
         if self._connection.vendor != "postgresql":
             return AdoptionPlan(())
-        if ADOPTION in migrations_noted_in(self._connection):
+        applied = migrations_noted_in(self._connection)
+        if ADOPTION in applied:
             return AdoptionPlan(())
-        check_names(self._connection)
+        check_names(self._connection, applied)
         return plan.rehearse(self._connection, conf().listener_voices)
 
     def _tell(self, heading: str, plan: AdoptionPlan, verbosity: int) -> None:
