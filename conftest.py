@@ -7,6 +7,7 @@ import gc
 import os
 import shutil
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,7 @@ def _surroundings(settings: Any, tmp_path: Path) -> Iterator[None]:
     settings.TTSCACHE = {**settings.TTSCACHE, **elsewhere, "files_dir": tmp_path / "clips"}
     caches = (
         adaptive_cache.forget_process_results,
+        partial(adaptive_cache.shared_cache.note, is_there=True),
         ask_cache_again,
         waiting_room.cache_clear,
         forget_renditions,
