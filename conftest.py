@@ -6,7 +6,7 @@ import fcntl
 import gc
 import os
 import shutil
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from harness.s3 import S3Server
 from harness.site import WebServer
 
 IS_ON_POSTGRESQL = surroundings.is_on_postgresql
+SECRET_KEY = "pz4-of-all-hosts-of-a-test-W8yKq3VnE7tGs5uHa2"  # some of them are public
 
 # A failed assert in these modules then shows the compared values, as in a test module.
 pytest.register_assert_rewrite("harness.tier_contract", "harness.staff_pages", "harness.warm_work")
@@ -123,27 +124,67 @@ def network() -> Iterator[Network]:
         yield network
 
 
-def _made_once(tmp_path_factory: pytest.TempPathFactory, name: str, *command: str) -> Path:
-    """Return a VAR_DIR in which this command has run. The first worker runs it for all."""
+def _made_once(
+    tmp_path_factory: pytest.TempPathFactory,
+    name: str,
+    *command: str,
+    after: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Path:
+    """Return a VAR_DIR in which this command has run. The first worker runs it for all.
+
+    It starts with the database and clips of `after`.
+    """
     mine = tmp_path_factory.getbasetemp()
     folder = (mine.parent if surroundings.is_worker else mine) / name
     with (folder.with_suffix(".lock")).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
-            WebServer(folder).manage(*command, "--verbosity", "0", check=True)
+            if after is not None:
+                _copy_data(after, folder)
+            WebServer(folder, env).manage(*command, "--verbosity", "0", check=True)
     return folder
 
 
+def _copy_data(source: Path, var_dir: Path) -> None:
+    """Copy the database and the clips of a VAR_DIR into another."""
+    var_dir.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source / "lifereview.sqlite3", var_dir)
+    if (source / "tts_cache").exists():
+        shutil.copytree(source / "tts_cache", var_dir / "tts_cache", dirs_exist_ok=True)
+
+
 @pytest.fixture(scope="session")
-def with_tables(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
+def _tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _made_once(tmp_path_factory, "tables", "migrate")
+
+
+@pytest.fixture(scope="session")
+def _content(tmp_path_factory: pytest.TempPathFactory, _tables: Path, provider_env: dict[str, str]) -> Path:
+    return _made_once(tmp_path_factory, "content", "load_default_content", after=_tables, env=provider_env)
+
+
+@pytest.fixture(scope="session")
+def _clips(tmp_path_factory: pytest.TempPathFactory, _content: Path, provider_env: dict[str, str]) -> Path:
+    return _made_once(tmp_path_factory, "clips", "warm", after=_content, env=provider_env)
+
+
+@pytest.fixture(scope="session")
+def with_tables(_tables: Path) -> Callable[[Path], None]:
     """Puts a migrated SQLite database without data into a VAR_DIR. Migrating takes seconds."""
-    folder = _made_once(tmp_path_factory, "tables", "migrate")
+    return partial(_copy_data, _tables)
 
-    def make(var_dir: Path) -> None:
-        var_dir.mkdir(parents=True, exist_ok=True)
-        shutil.copy(folder / "lifereview.sqlite3", var_dir)
 
-    return make
+@pytest.fixture(scope="session")
+def with_content(_content: Path) -> Callable[[Path], None]:
+    """Puts an SQLite database with the default content into a VAR_DIR, for a site with `provider_env`."""
+    return partial(_copy_data, _content)
+
+
+@pytest.fixture(scope="session")
+def with_clips(_clips: Path) -> Callable[[Path], None]:
+    """Puts the default content and all its clips into a VAR_DIR, for a site with `provider_env`."""
+    return partial(_copy_data, _clips)
 
 
 @pytest.fixture(scope="session")
@@ -162,6 +203,16 @@ def running_openai() -> Iterator[OpenAIServer]:
     """The provider, started once per session."""
     with OpenAIServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def provider_env(running_openai: OpenAIServer) -> dict[str, str]:
+    """The settings of a site with the harness's voice. Its queue and cookies are signed with this key."""
+    return {
+        "OPENAI_API_KEY": "test",
+        "OPENAI_BASE_URL": running_openai.base_url,
+        "SECRET_KEY": SECRET_KEY,
+    }
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from harness.caller import Caller, clip_path, hash_of, phrase, sound_of
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
 from harness.site_data import files_of, new_token
+from harness.staff_accounts import put_session, put_user
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
 
@@ -25,10 +26,7 @@ FOREVER = "public, max-age=31536000, immutable"
 @pytest.fixture(scope="module")
 def server(make_site: MakeSite) -> Iterator[WebServer]:
     """A server with all published clips and one process, so that the test knows its memory tier."""
-    server = make_site(WebServer)
-    server.prepare()
-    server.manage("load_default_content", check=True)
-    server.manage("warm", check=True)
+    server = make_site(WebServer, holding="clips")
     with server:
         yield server
 
@@ -258,15 +256,7 @@ def test_a_draft_plays_for_staff_only_and_published_words_play_for_all(
 def test_a_staff_session_can_play_private_clips(server: WebServer, caller: Caller) -> None:
     text = phrase()
     caller.say(text)
-    made = server.manage(
-        "shell",
-        "-c",
-        "from django.contrib.auth import get_user_model\nfrom django.test import Client\n"
-        "client = Client()\n"
-        "client.force_login(get_user_model().objects.create_user('author', is_staff=True))\n"
-        "print(client.cookies['sessionid'].value)",
-        check=True,
-    )
-    headers = {"Cookie": f"sessionid={made.stdout.split()[-1]}"}
+    session = put_session(server, put_user(server, "author"))
+    headers = {"Cookie": f"sessionid={session}"}
     heard = http.get(f"{server.url}{clip_path(hash_of(text))}", headers)
     assert (heard.status, heard.body) == (200, sound_of(text))
