@@ -26,7 +26,8 @@ def _findings(page: Page) -> list[tuple[str, str]]:
     found = importlib.util.find_spec("axe_playwright_python")
     if found is None or found.origin is None:
         raise Unavailable("no axe-core; it comes with axe-playwright-python")
-    page.evaluate((Path(found.origin).parent / "axe.min.js").read_text())
+    if not page.evaluate("'axe' in window"):
+        page.evaluate((Path(found.origin).parent / "axe.min.js").read_text())
     violations = page.evaluate("axe.run({ resultTypes: ['violations'] }).then((result) => result.violations)")
     return [
         (violation["impact"], f"{violation['id']}: {node['html']}")

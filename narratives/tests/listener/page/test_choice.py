@@ -11,6 +11,7 @@ from harness.axe import serious
 from harness.listener_visit import Visit
 from harness.optional import skipped_when_unavailable
 from harness.site import Site
+from harness.site_data import set_live
 from narratives.tests.listener.page.conftest import MakeVisit
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
@@ -27,14 +28,9 @@ journey = Journey.objects.get(is_default=True)
 
 @pytest.fixture(scope="module")
 def two_journeys(site: Site) -> Iterator[Site]:
-    def set_live(is_live: bool) -> None:
-        code = "from narratives.models import Journey; journeys = Journey.objects\n"
-        code += f"journeys.filter(slug='life-review-gentle').update(is_live={is_live})"
-        site.manage("shell", "--verbosity", "0", "-c", code, check=True)
-
-    set_live(True)
+    set_live(site, "life-review-gentle", True)
     yield site
-    set_live(False)
+    set_live(site, "life-review-gentle", False)
 
 
 def test_a_journey_is_chosen_by_keyboard_and_remembered_in_this_tab(
