@@ -21,6 +21,8 @@ pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 PREPARE = f"""
 from django.contrib.auth.models import User
+from narratives.content.loading import load_shipped_content
+load_shipped_content()
 User.objects.create_superuser("boss", "", "{PASSWORD}")
 """
 MOST_CLICKS, MOST_WORDS = 3, 120  # to make a colleague
@@ -28,13 +30,14 @@ MOST_CLICKS, MOST_WORDS = 3, 120  # to make a colleague
 
 @pytest.fixture(scope="module")
 def site(
-    tmp_path_factory: pytest.TempPathFactory, with_static_files: Callable[[Path], None]
+    tmp_path_factory: pytest.TempPathFactory,
+    with_static_files: Callable[[Path], None],
+    with_tables: Callable[[Path], None],
 ) -> Iterator[WebServer]:
     var_dir = tmp_path_factory.mktemp("colleague") / "var"
     with_static_files(var_dir)
+    with_tables(var_dir)
     site = WebServer(var_dir, {"WEB_WORKERS": "1", **DEMO})
-    for command in ("migrate", "load_default_content"):
-        site.manage(command, check=True)
     site.is_prepared = True
     site.manage("shell", "--verbosity", "0", "-c", PREPARE, check=True)
     seed_figures(site, days=40)

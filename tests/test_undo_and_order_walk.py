@@ -34,12 +34,14 @@ publishing.publish(journey.narratives.all())
 
 @pytest.fixture(scope="module")
 def site(
-    tmp_path_factory: pytest.TempPathFactory, with_static_files: Callable[[Path], None]
+    tmp_path_factory: pytest.TempPathFactory,
+    with_static_files: Callable[[Path], None],
+    with_tables: Callable[[Path], None],
 ) -> Iterator[WebServer]:
     var_dir = tmp_path_factory.mktemp("editor") / "var"
     with_static_files(var_dir)
+    with_tables(var_dir)
     site = WebServer(var_dir, {"WEB_WORKERS": "1"})
-    site.manage("migrate", "--verbosity", "0", check=True)
     site.is_prepared = True
     site.manage("shell", "--verbosity", "0", "-c", PREPARE, check=True)
     site.manage("warm", check=True)

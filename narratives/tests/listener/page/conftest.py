@@ -40,7 +40,7 @@ def site(
         "EMERGENCY_NUMBER": "999",
         "LOCAL_CONTACT": "The nurse: press the red button.",
     }
-    key = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": provider.base_url}
+    key = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": provider.base_url, "WEB_WORKERS": "1"}
     site = WebServer(var_dir, {**key, **helpers})
     site.manage("load_default_content", check=True)
     site.is_prepared = True
