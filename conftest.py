@@ -15,16 +15,17 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from harness import surroundings
-from harness.chromium import chromium
 from harness.openai_server import OpenAIServer
 from harness.optional import skipped_when_unavailable
 from harness.other_host import Network
 from harness.postgres import PostgresServer
 from harness.s3 import S3Server
+from harness.shared_browser import shared_browser
 from harness.site import WebServer
 
 IS_ON_POSTGRESQL = surroundings.is_on_postgresql
 SECRET_KEY = "pz4-of-all-hosts-of-a-test-W8yKq3VnE7tGs5uHa2"  # some of them are public
+BROWSER_PLACE = -302  # before the tests that may take 300 seconds
 
 # A failed assert in these modules then shows the compared values, as in a test module.
 pytest.register_assert_rewrite("harness.tier_contract", "harness.staff_pages", "harness.warm_work")
@@ -32,6 +33,7 @@ pytest.register_assert_rewrite("harness.tier_contract", "harness.staff_pages", "
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    shared_browser.close()  # after a run that was broken off
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or os.environ.get("CI") != "true" or exitstatus != 0:
         return
@@ -64,18 +66,38 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         unwanted |= {"long", "long_on_postgresql"} if IS_ON_POSTGRESQL else {"long"}
     left_out = [item for item in items if unwanted & {mark.name for mark in item.iter_markers()}]
     config.hook.pytest_deselected(items=left_out)
-    items[:] = sorted((item for item in items if item not in left_out), key=_place)
+    chosen = [item for item in items if item not in left_out]
+    with_browser = {item.path for item in chosen if _uses_browser(item)}
+    items[:] = sorted(chosen, key=lambda item: _place(item, has_browser=item.path in with_browser))
 
 
-def _place(item: pytest.Item) -> int:
-    """Put tests that start whole sites first, the slowest before all.
+def _place(item: pytest.Item, *, has_browser: bool) -> int:
+    """Put tests that start whole sites first, the slowest before all, and files with a browser together.
 
-    Otherwise one worker could begin with a slow file when the others are already done.
+    Otherwise one worker could begin with a slow file when the others are already done. A worker closes its
+    browser before a file that does not use it.
     """
+    if has_browser:
+        return BROWSER_PLACE
     if item.get_closest_marker("site") is None:
         return 0
     mark = item.get_closest_marker("timeout")
     return -1 - int(mark.args[0] if mark else 0)
+
+
+def _uses_browser(item: pytest.Item | None) -> bool:
+    return "browser" in getattr(item, "fixturenames", ())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, Any, Any]:
+    """Close the browser, unless the rest of the file or the next test uses it."""
+    try:
+        return (yield)
+    finally:
+        is_same_file = nextitem is not None and nextitem.path == item.path
+        if not is_same_file and not _uses_browser(nextitem):
+            shared_browser.close()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -217,14 +239,12 @@ def provider_env(running_openai: OpenAIServer) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A real browser.
-
-    Playwright runs an event loop in the thread of the tests, so Django must be told to allow the ORM there.
-    """
+    """A real browser, which the modules share that follow each other."""
     expect.set_options(timeout=30_000)  # a busy machine may render slowly
-    with pytest.MonkeyPatch.context() as patch, skipped_when_unavailable(), chromium() as browser:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        yield browser
+    with skipped_when_unavailable():
+        browser = shared_browser.running()
+    yield browser
+    shared_browser.close_contexts()
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from harness.listener_visit import (
     sent_json,
 )
 from harness.site import Site
-from harness.site_data import execute
+from harness.site_data import set_live
 from harness.waiting import wait_until
 from narratives.tests.listener.page.conftest import MakeVisit
 
@@ -83,10 +83,9 @@ def test_a_reload_at_every_screen_comes_back_to_it(visit: Visit) -> None:
 @pytest.fixture
 def second_story(site: Site) -> Iterator[str]:
     """The address of another live journey."""
-    set_live = "UPDATE narratives_journey SET is_live = %s WHERE slug = %s"
-    execute(site, set_live, True, GENTLE)
+    set_live(site, GENTLE, True)
     yield f"{site.url}/?journey={GENTLE}"
-    execute(site, set_live, False, GENTLE)
+    set_live(site, GENTLE, False)
 
 
 def test_a_second_story_has_its_own_words_and_answers(visit: Visit, second_story: str) -> None:

@@ -11,7 +11,7 @@ from harness.axe import serious
 from harness.listener_visit import Visit
 from harness.optional import skipped_when_unavailable
 from harness.site import Site
-from harness.site_data import execute, query
+from harness.site_data import query, set_live
 from harness.staff_session import StaffSession
 from narratives.tests.listener.page.conftest import MakeVisit
 
@@ -24,10 +24,9 @@ OF_THE_JOURNEY = "journey_id = (SELECT id FROM narratives_journey WHERE is_defau
 
 @pytest.fixture(scope="module")
 def two_journeys(site: Site) -> Iterator[Site]:
-    set_live = "UPDATE narratives_journey SET is_live = %s WHERE slug = %s"
-    execute(site, set_live, True, "life-review-gentle")
+    set_live(site, "life-review-gentle", True)
     yield site
-    execute(site, set_live, False, "life-review-gentle")
+    set_live(site, "life-review-gentle", False)
 
 
 def test_a_journey_is_chosen_by_keyboard_and_remembered_in_this_tab(
