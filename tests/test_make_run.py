@@ -42,8 +42,9 @@ class Clone:
     def environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in KEPT_FROM_THE_SHELL if name in os.environ}
         pips = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-        # Compiling all modules takes pip a minute; Python compiles those that it loads.
-        return kept | pips | {"PIP_NO_COMPILE": "1"}
+        # Compiling all modules takes pip half a minute, and Python compiles those that it loads. pip reads its
+        # variables by the name of what they set, so PIP_NO_COMPILE=1 would have it compile them.
+        return kept | pips | {"PIP_COMPILE": "0"}
 
     def make(self, target: str) -> None:
         subprocess.run(["make", target], cwd=self.folder, env=self.environment, check=True, timeout=800)
