@@ -24,6 +24,7 @@ from harness.s3 import S3Server
 from harness.site import WebServer
 
 IS_ON_POSTGRESQL = surroundings.is_on_postgresql
+SECRET_KEY = "pz4-of-all-hosts-of-a-test-W8yKq3VnE7tGs5uHa2"  # some of them are public
 
 # A failed assert in these modules then shows the compared values, as in a test module.
 pytest.register_assert_rewrite("harness.tier_contract", "harness.staff_pages", "harness.warm_work")
@@ -144,6 +145,45 @@ def with_tables(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], No
         shutil.copy(folder / "lifereview.sqlite3", var_dir)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def migrated(
+    site_database: Any, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> WebServer:
+    """A site that is never started. The databases of all other sites are copies of its database."""
+    model = WebServer(tmp_path_factory.mktemp("model") / "var", site_database() | {"SECRET_KEY": SECRET_KEY})
+    if IS_ON_POSTGRESQL:
+        model.manage("migrate", "--verbosity", "0", check=True)
+    else:
+        request.getfixturevalue("with_tables")(model.var_dir)
+    return model
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, request: pytest.FixtureRequest
+) -> None:
+    """Let a worker's own database begin as a copy of the sites' database, because migrating takes seconds.
+
+    Its `migrate` then finds nothing to do. A run without workers needs no sites in most cases.
+    """
+    if not surroundings.is_worker:
+        return
+    from django.conf import settings
+
+    model: WebServer = request.getfixturevalue("migrated")
+    test = settings.DATABASES["default"]["TEST"]
+    if IS_ON_POSTGRESQL:
+        test["TEMPLATE"] = model.env["DATABASE_URL"].rpartition("/")[2]
+    else:
+        shutil.copy(model.var_dir / "lifereview.sqlite3", test["NAME"])
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Let Django keep the file that is copied above; the worker's folder is deleted in the end."""
+    return surroundings.is_worker and not IS_ON_POSTGRESQL
 
 
 @pytest.fixture(scope="session")
