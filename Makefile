@@ -82,9 +82,10 @@ $(VENV)/.installed: requirements.txt | $(VENV)/bin/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
+# Compiling every module would take pip half a minute; Python compiles those that it loads.
 $(VENV)/.installed-dev: requirements-dev.txt | $(VENV)/bin/python
 	@echo "Installing the development requirements (once)..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-dev.txt
 	@touch $@ $(VENV)/.installed
 
 $(TOOLS)/.installed: requirements-tools.txt | $(VENV)/bin/python

@@ -29,7 +29,7 @@ from ttscache.checks import require_valid_conf  # noqa: E402
 from ttscache.connections import start_thread  # noqa: E402
 
 require_valid_conf()
-# The gate takes a third of a second to load, which hits need not wait for; the first answer would.
+# The gate takes a sixth of a second to load, which hits need not wait for; the first answer would.
 start_thread(load_safety_gate, name="safety gate")
 if not settings.ONLY_PLAYS:
     housekeeping.start_housekeeping()

@@ -1,6 +1,6 @@
 """How much care an answer needs. The safety gate is loaded for the first answer, or by load_safety_gate().
 
-Compiling its rules takes a third of a second, which the commands and tasks of the site can save.
+Its two layers take a sixth of a second to load, which the commands and tasks of the site can save.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Generic, TypeVar
 
 from narratives.safety.normalizing import mark_turns
@@ -80,16 +81,30 @@ def _closing_bracket(pattern: str) -> int:
     raise ValueError(f"A bracket is left open in {pattern!r}")
 
 
+class LatePattern:
+    """A regular expression that is compiled for the first text that it is tried on.
+
+    Compiling all rules takes a third of a second, and an answer has the first words of a few.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    @cached_property
+    def compiled(self) -> re.Pattern[str]:
+        return re.compile(self.source)
+
+
 class PatternIndex(Generic[Owner]):
     """Patterns with what they stand for, looked up by the first word of each."""
 
     def __init__(self) -> None:
-        self._by_word: defaultdict[str, list[tuple[re.Pattern[str], Owner]]] = defaultdict(list)
-        self._by_start: defaultdict[str, list[tuple[re.Pattern[str], Owner]]] = defaultdict(list)
+        self._by_word: defaultdict[str, list[tuple[LatePattern, Owner]]] = defaultdict(list)
+        self._by_start: defaultdict[str, list[tuple[LatePattern, Owner]]] = defaultdict(list)
 
     def add(self, pattern: str, owner: Owner, lists: Mapping[str, str]) -> None:
         for source in alternatives(expanded(pattern, lists)):
-            entry = re.compile(f" {source}(?= )"), owner
+            entry = LatePattern(f" {source}(?= )"), owner
             for word in first_words(source):
                 if not word.endswith("*"):
                     self._by_word[word].append(entry)
@@ -112,7 +127,7 @@ class PatternIndex(Generic[Owner]):
                 around = words[max(0, at - _BEFORE) : at], words[at : at + _AFTER]
                 if around not in seen:
                     seen.add(around)
-                    for expression, owner in entries:
-                        if found := expression.match(words, at):
+                    for pattern, owner in entries:
+                        if found := pattern.compiled.match(words, at):
                             yield found, owner
             at += len(word) + 1

@@ -9,7 +9,7 @@ import pytest
 from narratives.safety import rules
 from narratives.safety.levels import Level
 from narratives.safety.normalizing import folded, plain
-from narratives.safety.patterns import PatternIndex, alternatives, expanded, first_words
+from narratives.safety.patterns import LatePattern, PatternIndex, alternatives, expanded, first_words
 from narratives.safety.rules import RULES, rule_findings, rules_level
 
 pytestmark = pytest.mark.any_database
@@ -80,12 +80,16 @@ def test_a_quoted_threat_of_somebody_else_does_not_count_as_the_speakers_own_wis
 class CountingMatches:
     """Counts how often a pattern is tried, instead of the time that it takes."""
 
-    def __init__(self, expression: re.Pattern[str], tried: Counter[str]) -> None:
-        self._expression, self._tried = expression, tried
+    def __init__(self, pattern: LatePattern, tried: Counter[str]) -> None:
+        self._pattern, self._tried = pattern, tried
+
+    @property
+    def compiled(self) -> CountingMatches:
+        return self
 
     def match(self, words: str, at: int) -> re.Match[str] | None:
         self._tried["patterns"] += 1
-        return self._expression.match(words, at)
+        return self._pattern.compiled.match(words, at)
 
 
 def tries_for(text: str) -> int:
@@ -122,6 +126,16 @@ def test_no_pattern_repeats_without_bound_over_words() -> None:
             r"\\w[*+]|\[a-z\]\+|\[\^ \.~\]\+", "", expanded(pattern, rules._LISTS)
         )
         assert not set("*+") & set(inside_words_taken_out), pattern
+
+
+def test_every_pattern_compiles() -> None:
+    compiled = {
+        pattern.source: pattern.compiled
+        for index in (rules._URGENT, rules._QUIETER, rules._IDIOMS)
+        for entries in (*index._by_word.values(), *index._by_start.values())
+        for pattern, _ in entries
+    }
+    assert len(compiled) > 600
 
 
 def test_a_pattern_is_looked_up_by_each_word_it_can_begin_with() -> None:
