@@ -52,6 +52,16 @@ def pytest_collection() -> Generator[None, Any, Any]:
         gc.enable()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class) -> list[pytest.Item] | None:
+    """Make no items on PostgreSQL of modules and classes that do not depend on the database.
+
+    They are most of the suite, and each worker would spend seconds to make them and leave them out.
+    """
+    is_unwanted = surroundings.is_worker and IS_ON_POSTGRESQL and collector.get_closest_marker("any_database")
+    return [] if is_unwanted else None
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Select and order the tests.
