@@ -6,7 +6,7 @@ import fcntl
 import gc
 import os
 import shutil
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,17 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from harness import surroundings
-from harness.chromium import chromium
 from harness.openai_server import OpenAIServer
 from harness.optional import skipped_when_unavailable
 from harness.other_host import Network
 from harness.postgres import PostgresServer
 from harness.s3 import S3Server
+from harness.shared_browser import shared_browser
 from harness.site import WebServer
 
 IS_ON_POSTGRESQL = surroundings.is_on_postgresql
 SECRET_KEY = "pz4-of-all-hosts-of-a-test-W8yKq3VnE7tGs5uHa2"  # some of them are public
+BROWSER_PLACE = -302  # before the tests that may take 300 seconds
 
 # A failed assert in these modules then shows the compared values, as in a test module.
 pytest.register_assert_rewrite("harness.tier_contract", "harness.staff_pages", "harness.warm_work")
@@ -32,6 +33,7 @@ pytest.register_assert_rewrite("harness.tier_contract", "harness.staff_pages", "
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    shared_browser.close()  # after a run that was broken off
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or os.environ.get("CI") != "true" or exitstatus != 0:
         return
@@ -74,18 +76,38 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         unwanted |= {"long", "long_on_postgresql"} if IS_ON_POSTGRESQL else {"long"}
     left_out = [item for item in items if unwanted & {mark.name for mark in item.iter_markers()}]
     config.hook.pytest_deselected(items=left_out)
-    items[:] = sorted((item for item in items if item not in left_out), key=_place)
+    chosen = [item for item in items if item not in left_out]
+    with_browser = {item.path for item in chosen if _uses_browser(item)}
+    items[:] = sorted(chosen, key=lambda item: _place(item, has_browser=item.path in with_browser))
 
 
-def _place(item: pytest.Item) -> int:
-    """Put tests that start whole sites first, the slowest before all.
+def _place(item: pytest.Item, *, has_browser: bool) -> int:
+    """Put tests that start whole sites first, the slowest before all, and files with a browser together.
 
-    Otherwise one worker could begin with a slow file when the others are already done.
+    Otherwise one worker could begin with a slow file when the others are already done. A worker closes its
+    browser before a file that does not use it.
     """
+    if has_browser:
+        return BROWSER_PLACE
     if item.get_closest_marker("site") is None:
         return 0
     mark = item.get_closest_marker("timeout")
     return -1 - int(mark.args[0] if mark else 0)
+
+
+def _uses_browser(item: pytest.Item | None) -> bool:
+    return "browser" in getattr(item, "fixturenames", ())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, Any, Any]:
+    """Close the browser, unless the rest of the file or the next test uses it."""
+    try:
+        return (yield)
+    finally:
+        is_same_file = nextitem is not None and nextitem.path == item.path
+        if not is_same_file and not _uses_browser(nextitem):
+            shared_browser.close()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -134,27 +156,67 @@ def network() -> Iterator[Network]:
         yield network
 
 
-def _made_once(tmp_path_factory: pytest.TempPathFactory, name: str, *command: str) -> Path:
-    """Return a VAR_DIR in which this command has run. The first worker runs it for all."""
+def _made_once(
+    tmp_path_factory: pytest.TempPathFactory,
+    name: str,
+    *command: str,
+    after: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Path:
+    """Return a VAR_DIR in which this command has run. The first worker runs it for all.
+
+    It starts with the database and clips of `after`.
+    """
     mine = tmp_path_factory.getbasetemp()
     folder = (mine.parent if surroundings.is_worker else mine) / name
     with (folder.with_suffix(".lock")).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
-            WebServer(folder).manage(*command, "--verbosity", "0", check=True)
+            if after is not None:
+                _copy_data(after, folder)
+            WebServer(folder, env).manage(*command, "--verbosity", "0", check=True)
     return folder
 
 
+def _copy_data(source: Path, var_dir: Path) -> None:
+    """Copy the database and the clips of a VAR_DIR into another."""
+    var_dir.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source / "lifereview.sqlite3", var_dir)
+    if (source / "tts_cache").exists():
+        shutil.copytree(source / "tts_cache", var_dir / "tts_cache", dirs_exist_ok=True)
+
+
 @pytest.fixture(scope="session")
-def with_tables(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
+def _tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _made_once(tmp_path_factory, "tables", "migrate")
+
+
+@pytest.fixture(scope="session")
+def _content(tmp_path_factory: pytest.TempPathFactory, _tables: Path, provider_env: dict[str, str]) -> Path:
+    return _made_once(tmp_path_factory, "content", "load_default_content", after=_tables, env=provider_env)
+
+
+@pytest.fixture(scope="session")
+def _clips(tmp_path_factory: pytest.TempPathFactory, _content: Path, provider_env: dict[str, str]) -> Path:
+    return _made_once(tmp_path_factory, "clips", "warm", after=_content, env=provider_env)
+
+
+@pytest.fixture(scope="session")
+def with_tables(_tables: Path) -> Callable[[Path], None]:
     """Puts a migrated SQLite database without data into a VAR_DIR. Migrating takes seconds."""
-    folder = _made_once(tmp_path_factory, "tables", "migrate")
+    return partial(_copy_data, _tables)
 
-    def make(var_dir: Path) -> None:
-        var_dir.mkdir(parents=True, exist_ok=True)
-        shutil.copy(folder / "lifereview.sqlite3", var_dir)
 
-    return make
+@pytest.fixture(scope="session")
+def with_content(_content: Path) -> Callable[[Path], None]:
+    """Puts an SQLite database with the default content into a VAR_DIR, for a site with `provider_env`."""
+    return partial(_copy_data, _content)
+
+
+@pytest.fixture(scope="session")
+def with_clips(_clips: Path) -> Callable[[Path], None]:
+    """Puts the default content and all its clips into a VAR_DIR, for a site with `provider_env`."""
+    return partial(_copy_data, _clips)
 
 
 @pytest.fixture(scope="session")
@@ -214,16 +276,24 @@ def running_openai() -> Iterator[OpenAIServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def provider_env(running_openai: OpenAIServer) -> dict[str, str]:
+    """The settings of a site with the harness's voice. Its queue and cookies are signed with this key."""
+    return {
+        "OPENAI_API_KEY": "test",
+        "OPENAI_BASE_URL": running_openai.base_url,
+        "SECRET_KEY": SECRET_KEY,
+    }
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A real browser.
-
-    Playwright runs an event loop in the thread of the tests, so Django must be told to allow the ORM there.
-    """
+    """A real browser, which the modules share that follow each other."""
     expect.set_options(timeout=30_000)  # a busy machine may render slowly
-    with pytest.MonkeyPatch.context() as patch, skipped_when_unavailable(), chromium() as browser:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        yield browser
+    with skipped_when_unavailable():
+        browser = shared_browser.running()
+    yield browser
+    shared_browser.close_contexts()
 
 
 @pytest.fixture

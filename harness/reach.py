@@ -56,10 +56,13 @@ LOOKS = {
 }
 
 
-def obstacles(page: Page, *, minor: bool = False) -> dict[str, list[str]]:
-    """The findings by kind, those of axe among them. `minor`: also its lesser ones. Raises Unavailable."""
+def obstacles(page: Page, *, minor: bool = False, is_brief: bool = False) -> dict[str, list[str]]:
+    """The findings by kind, those of axe among them. `minor`: also its lesser ones. Raises Unavailable.
+
+    `is_brief`: with `minor`, axe sees only the first few of many neighbours that look the same.
+    """
     page.wait_for_function("window.Alpine !== undefined || !document.querySelector('[x-data]')")
     page.wait_for_function("document.querySelector('main, [role=main]') !== null")  # reachable.js is through
     found = {name: page.evaluate(look) for name, look in LOOKS.items()}
-    found["axe"] = axe_findings(page) if minor else serious(page)
+    found["axe"] = axe_findings(page, is_brief=is_brief) if minor else serious(page)
     return {name: each for name, each in found.items() if each}

@@ -43,6 +43,11 @@ def execute(site: Site, sql: str, *values: object) -> None:
         sqlite.execute(sql.replace("%s", "?") if values else sql, values)
 
 
+def set_live(site: Site, journey: str, is_live: bool) -> None:
+    """Offer listeners the journey with this slug, or take it back."""
+    execute(site, "UPDATE narratives_journey SET is_live = %s WHERE slug = %s", is_live, journey)
+
+
 def new_token(site: Site, name: str = "harness", *, admin: bool = False) -> str:
     """Put an API token into the site's database. The command for this takes a second and more to load."""
     token = secrets.token_urlsafe(32)

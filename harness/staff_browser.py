@@ -9,19 +9,15 @@ from typing import Any
 from playwright.sync_api import Browser, Page, expect
 
 from harness.site import Site
+from harness.staff_accounts import put_user
 
 PASSWORD = "quite-long-enough-1"
-HIRE = """
-from django.contrib.auth.models import Group, User
-for name, group in {staff!r}.items():
-    user = User.objects.create_user(name, password="{password}", is_staff=True, is_superuser=not group)
-    user.groups.set(Group.objects.filter(name=group))
-"""
 
 
 def hire(site: Site, **groups: str) -> None:
     """Create staff users: name=group. An empty group makes a superuser."""
-    site.manage("shell", "--verbosity", "0", "-c", HIRE.format(staff=groups, password=PASSWORD), check=True)
+    for name, group in groups.items():
+        put_user(site, name, group=group, is_superuser=not group, password=PASSWORD)
 
 
 @contextmanager

@@ -6,14 +6,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 import pytest
 from django.contrib.auth.models import Group
 
 from conftest import IS_ON_POSTGRESQL, SECRET_KEY
-from harness.openai_server import OpenAIServer
 from harness.postgres import PostgresServer
 from harness.prepared_rows import put_rows_of
 from harness.site import Site, WebServer
@@ -21,6 +20,7 @@ from harness.staff_actions import make_groups, make_live_journey
 from narratives.models import Journey
 
 MakeSite = Callable[..., Any]
+Holding = Literal["", "content", "clips"]
 
 # A clean clone runs on SQLite, and wrong settings are refused before any database is opened.
 collect_ignore = ["test_make_run.py", "test_configuration.py"] if IS_ON_POSTGRESQL else []
@@ -41,7 +41,7 @@ def copy_of(model: WebServer, var_dir: Path, postgres: PostgresServer | None) ->
 
 @pytest.fixture(scope="module")
 def make_site(
-    running_openai: OpenAIServer,
+    provider_env: dict[str, str],
     migrated: WebServer,
     with_static_files: Callable[[Path], None],
     request: pytest.FixtureRequest,
@@ -50,18 +50,15 @@ def make_site(
     """A function that makes a Site or a WebServer with the harness's voice; the caller starts it.
 
     It has one web process by default. `beside` is another site, whose database it shares as a
-    second host would. The fixture stops all sites at the end of the module.
+    second host would. `holding` is "content" or "clips": the default content, or also all its clips, as a
+    site with the harness's voice and the default listener voices loads and makes them. The fixture stops all
+    sites at the end of the module.
     """
     postgres = request.getfixturevalue("postgres") if IS_ON_POSTGRESQL else None
-    provider = {
-        "OPENAI_API_KEY": "test",
-        "OPENAI_BASE_URL": running_openai.base_url,
-        "SECRET_KEY": SECRET_KEY,
-        "WEB_WORKERS": "1",
-    }
+    provider = provider_env | {"WEB_WORKERS": "1"}
     with ExitStack() as stack:
 
-        def make(kind: type[Site], *, beside: Site | None = None, **env: str) -> Site:
+        def make(kind: type[Site], *, beside: Site | None = None, holding: Holding = "", **env: str) -> Site:
             folder: Path = tmp_path_factory.mktemp("site")
             if beside is None:
                 with_static_files(folder / "var")
@@ -70,6 +67,11 @@ def make_site(
                 site = kind(beside.var_dir, beside.env | {"TTS_FILES_DIR": str(folder / "clips")} | env)
             if isinstance(site, WebServer) and "DATABASE_URL" not in env:
                 site.is_prepared = True
+            if holding and postgres is None:
+                request.getfixturevalue(f"with_{holding}")(site.var_dir)
+            elif holding:
+                for command in ("load_default_content", "warm")[: 1 + (holding == "clips")]:
+                    site.manage(command, check=True)
             stack.push(site.__exit__)
             return site
 

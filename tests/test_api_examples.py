@@ -75,8 +75,7 @@ def missing_keys(actual: Any, shown: Any, place: str = "answer") -> list[str]:
 @pytest.fixture(scope="module")
 def variables(make_site: MakeSite) -> dict[str, str]:
     """Values for $SITE, $TOKEN, $ADMIN_TOKEN, $CLIP and $RUN, from a site with the default journey."""
-    site = make_site(WebServer)
-    site.manage("load_default_content", check=True)
+    site = make_site(WebServer, holding="content")
     site.start()
     caller = Caller(site, new_token(site))
     run = caller.post("/api/pre-cache-narratives", {"voice": "nova"}).json()["run"]

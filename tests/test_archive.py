@@ -36,9 +36,7 @@ COUNT = "SELECT count(*) FROM tts_cache WHERE stored_at IS NOT NULL"
 @pytest.fixture(scope="module")
 def source(make_site: MakeSite) -> WebServer:
     """A site on SQLite with the clips of the default journey."""
-    site: WebServer = make_site(WebServer)
-    site.manage("load_default_content", check=True)
-    site.manage("warm", check=True)
+    site: WebServer = make_site(WebServer, holding="clips")
     return site
 
 
@@ -69,12 +67,17 @@ def target(make_site: MakeSite, postgres: PostgresServer, running_s3: S3Server, 
     return site
 
 
-def test_a_voice_moves_from_sqlite_to_postgresql_with_a_bucket_without_a_provider_call(
-    source: WebServer, archive: Path, target: WebServer, s3: S3Server, openai: OpenAIServer
-) -> None:
+@pytest.fixture(scope="module")
+def imported(target: WebServer, archive: Path) -> str:
+    """Import the archive into the target; the words of the command."""
     assert query(target, COUNT) == [(0,)]
-    said = target.manage("import_clips", str(archive), check=True).stdout
-    assert f"{CLIPS} clips were imported" in said
+    return target.manage("import_clips", str(archive), check=True).stdout
+
+
+def test_a_voice_moves_from_sqlite_to_postgresql_with_a_bucket_without_a_provider_call(
+    openai: OpenAIServer, source: WebServer, target: WebServer, s3: S3Server, imported: str
+) -> None:
+    assert f"{CLIPS} clips were imported" in imported
     assert query(target, WHOLE) == query(source, WHOLE)
     objects = s3.objects(target.env["AWS_STORAGE_BUCKET_NAME"])
     assert {name.partition("/")[0] for name in objects} == {"public"}
@@ -90,9 +93,8 @@ def test_a_voice_moves_from_sqlite_to_postgresql_with_a_bucket_without_a_provide
 
 
 def test_importing_existing_clips_changes_nothing(
-    archive: Path, target: WebServer, s3: S3Server, bucket: str
+    archive: Path, target: WebServer, s3: S3Server, bucket: str, imported: str
 ) -> None:
-    target.manage("import_clips", str(archive), check=True)
     before = s3.objects(bucket)
     said = target.manage("import_clips", str(archive), check=True).stdout
     assert f"0 clips were imported, 0\xa0bytes; {CLIPS} were already here." in said
@@ -100,9 +102,8 @@ def test_importing_existing_clips_changes_nothing(
 
 
 def test_an_archive_of_the_moved_voice_has_the_clips_of_the_first(
-    archive: Path, target: WebServer, tmp_path: Path, make_site: MakeSite, source: WebServer
+    target: WebServer, tmp_path: Path, make_site: MakeSite, source: WebServer, imported: str
 ) -> None:
-    target.manage("import_clips", str(archive), check=True)
     target.manage("export_clips", str(tmp_path / "back.tar"), check=True)
     third: WebServer = make_site(WebServer)
     third.manage("import_clips", str(tmp_path / "back.tar"), check=True)

@@ -22,7 +22,8 @@ from harness.postgres import PostgresServer
 from harness.process import PROJECT, ServerProcess
 from harness.s3 import S3Server
 from harness.site import WebServer
-from harness.site_data import execute, query
+from harness.site_data import execute, new_token, query
+from harness.staff_accounts import put_user
 from harness.waiting import wait_until
 from lifereview.backup.backup_file import DATABASE, BackupReader, BackupWriter, private_file
 from tests.conftest import MakeSite
@@ -72,18 +73,11 @@ def refusal(site: WebServer, *arguments: str) -> str:
 def original(
     make_site: MakeSite, running_openai: OpenAIServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Original:
-    site = make_site(WebServer)
+    site = make_site(WebServer, holding="clips")
     site.env.pop("SECRET_KEY")  # by default the site makes a key and keeps it
-    create = (
-        "from django.contrib.auth.models import Group, User\n"
-        "from narratives.content.loading import load_shipped_content\n"
-        "load_shipped_content()\n"
-        "User.objects.create_user('ana', password='pw', is_staff=True).groups.set(Group.objects.all())\n"
-        "from django.core.management import call_command; call_command('warm')"
-    )
-    site.manage("shell", "-c", create, check=True)
+    put_user(site, "ana", group="Editor", password="pw")
     site.start()
-    caller, text = Caller(site, site.api_token()), phrase()
+    caller, text = Caller(site, new_token(site)), phrase()
     said = caller.say(text).body
     backup = tmp_path_factory.mktemp("backup") / "lifereview.backup"
     (command,) = [each for each in documented("Backup and restore") if each[0] == "backup"]
@@ -246,7 +240,7 @@ def test_clips_that_a_bucket_has_lost_come_back_from_the_backup(
     site, restored = make_site(WebServer, **stored), make_site(WebServer, **stored)
     text = phrase()
     with site:
-        caller = Caller(site, site.api_token())
+        caller = Caller(site, new_token(site))
         said = caller.say(text).body
     site.manage("backup", str(tmp_path / "site.backup"), check=True)
     s3.empty(bucket)  # its marker is gone as well, so it might be another bucket

@@ -28,9 +28,7 @@ LONG_AGO = "UPDATE tts_cache SET last_accessed_at = '2020-01-01 00:00:00'"
 
 @pytest.fixture(scope="module")
 def server(make_site: MakeSite) -> Iterator[WebServer]:
-    server = make_site(WebServer)
-    server.prepare()
-    server.manage("load_default_content", check=True)
+    server = make_site(WebServer, holding="content")
     hire(server, ana="")
     with server:
         yield server

@@ -20,6 +20,7 @@ from harness.nginx import NginxServer
 from harness.optional import skipped_when_unavailable
 from harness.process import HOST, leashed
 from harness.site import WebServer
+from harness.site_data import new_token
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
 
@@ -56,9 +57,9 @@ def front(make_site: MakeSite) -> Iterator[Front]:
     shutil.chown(links, group="nogroup")
     links.chmod(0o750)
     settings = {"NGINX_CLIPS_DIR": str(links), "NGINX_PRIVATE_CLIPS": "true"}
-    site = make_site(WebServer, **settings, NGINX_CLIPS_LOG=str(folder / "clips.log"))
-    site.manage("load_default_content", check=True)
-    site.manage("warm", check=True)
+    log = str(folder / "clips.log")
+    site = make_site(WebServer, holding="content", **settings, NGINX_CLIPS_LOG=log)
+    site.manage("warm", check=True)  # this also makes the links for nginx
     with skipped_when_unavailable():
         nginx = NginxServer(
             [f"{HOST}:{site.port}"], clips_dir=links, clips_log=folder / "clips.log"
@@ -70,7 +71,7 @@ def front(make_site: MakeSite) -> Iterator[Front]:
 
 @pytest.fixture(scope="module")
 def caller(front: Front) -> Caller:
-    return Caller(front, front.site.api_token())  # type: ignore[arg-type]
+    return Caller(front, new_token(front.site))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

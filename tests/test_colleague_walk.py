@@ -15,28 +15,26 @@ from playwright.sync_api import Browser, Page, expect
 from harness.axe import serious
 from harness.demo_site import DEMO, seed_figures
 from harness.site import WebServer
-from harness.staff_browser import PASSWORD, signed_in
+from harness.staff_browser import hire, signed_in
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
-PREPARE = f"""
-from django.contrib.auth.models import User
-User.objects.create_superuser("boss", "", "{PASSWORD}")
-"""
 MOST_CLICKS, MOST_WORDS = 3, 120  # to make a colleague
 
 
 @pytest.fixture(scope="module")
 def site(
-    tmp_path_factory: pytest.TempPathFactory, with_static_files: Callable[[Path], None]
+    tmp_path_factory: pytest.TempPathFactory,
+    with_static_files: Callable[[Path], None],
+    with_content: Callable[[Path], None],
+    provider_env: dict[str, str],
 ) -> Iterator[WebServer]:
     var_dir = tmp_path_factory.mktemp("colleague") / "var"
     with_static_files(var_dir)
-    site = WebServer(var_dir, {"WEB_WORKERS": "1", **DEMO})
-    for command in ("migrate", "load_default_content"):
-        site.manage(command, check=True)
+    with_content(var_dir)
+    site = WebServer(var_dir, {"WEB_WORKERS": "1", **provider_env, **DEMO})
     site.is_prepared = True
-    site.manage("shell", "--verbosity", "0", "-c", PREPARE, check=True)
+    hire(site, boss="")
     seed_figures(site, days=40)
     with site:
         yield site

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
 from harness.caller import Caller
 from harness.process import HOST, leashed
 from harness.site import Site, WebServer
+from harness.site_data import query
 from tests.conftest import MakeSite
 
 pytestmark = pytest.mark.site
@@ -146,12 +148,11 @@ def test_a_provider_without_a_key_says_what_to_set(tmp_path: Path) -> None:
 
 
 def test_a_web_server_started_without_serve_refuses_a_wrong_combination(tmp_path: Path) -> None:
-    with WebServer(tmp_path / "var") as server:
-        server.stop()
-        server.env["TTS_PROVIDER"] = "openai"
-        with pytest.raises(RuntimeError):
-            server.start()
-        assert "TTS_PROVIDER='openai' cannot be used without an OPENAI_API_KEY." in server.log()
+    server = WebServer(tmp_path / "var", {"TTS_PROVIDER": "openai"})
+    server.is_prepared = True  # the settings are read before the database
+    with pytest.raises(RuntimeError):
+        server.start()
+    assert "TTS_PROVIDER='openai' cannot be used without an OPENAI_API_KEY." in server.log()
 
 
 def test_a_wrong_variable_with_a_password_is_refused_without_it(tmp_path: Path) -> None:
@@ -197,21 +198,20 @@ class TestEnvFile:
         assert "sage" in done.stderr
 
     def test_the_first_user_of_the_environment_overrides_the_env_file(
-        self, project: Path, tmp_path: Path, with_static_files: Callable[[Path], None]
+        self,
+        project: Path,
+        tmp_path: Path,
+        with_static_files: Callable[[Path], None],
+        with_tables: Callable[[Path], None],
     ) -> None:
         with_static_files(tmp_path / "var")
+        with_tables(tmp_path / "var")
         (project / ".env").write_text(
             "DJANGO_SUPERUSER_USERNAME=grace\nDJANGO_SUPERUSER_PASSWORD=hopper-1906\n"
         )
         with Site(tmp_path / "var") as site:
-            checked = site.manage(
-                "shell",
-                "-c",
-                "from django.contrib.auth import authenticate\n"
-                "print(authenticate(username='grace', password='hopper-1906'))",
-                check=True,
-            )
-            assert checked.stdout.split()[-1] == "grace"
+            ((digest,),) = query(site, "SELECT password FROM auth_user WHERE username = 'grace'")
+            assert PBKDF2PasswordHasher().verify("hopper-1906", digest)
             assert "password" not in site.log()
 
 

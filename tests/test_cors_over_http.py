@@ -17,10 +17,7 @@ ALLOWED, OTHER = "https://stories.example", "https://other.example"
 
 @pytest.fixture(scope="module")
 def stranger(make_site: MakeSite) -> Iterator[Caller]:
-    server = make_site(WebServer, CORS_ALLOWED_ORIGINS=ALLOWED)
-    server.prepare()
-    server.manage("load_default_content", check=True)
-    server.manage("warm", check=True)
+    server = make_site(WebServer, holding="clips", CORS_ALLOWED_ORIGINS=ALLOWED)
     with server:
         yield Caller(server)
 

@@ -10,25 +10,23 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from harness.axe import serious
-from harness.demo_site import DEMO, seed_figures
+from harness.demo_site import DEMO, SEED
 from harness.optional import skipped_when_unavailable
 from harness.site import WebServer
 from harness.site_data import query
+from harness.staff_browser import PASSWORD, hire
 from harness.waiting import wait_until
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
-PASSWORD = "quite-long-enough-1"
 ASKED_FOR = "Nobody asks for number 1."
-PREPARE = f"""
+PREPARE = """
 from datetime import timedelta
-from django.contrib.auth.models import User
 from django.utils import timezone
 from ttscache.models import Clip
 from ttscache.renditions.current import request_for
-User.objects.create_superuser("ana", "", "{PASSWORD}")
 for number in range(3):
-    Clip.objects.record(request_for(f"Nobody asks for number {{number}}.", "nova"), "question")
+    Clip.objects.record(request_for(f"Nobody asks for number {number}.", "nova"), "question")
 Clip.objects.update(last_accessed_at=timezone.now() - timedelta(days=100))
 """
 
@@ -50,8 +48,9 @@ def site(
     with_tables(var_dir)
     site = WebServer(var_dir, {"WEB_WORKERS": "1", **DEMO})
     site.is_prepared = True
-    site.manage("shell", "--verbosity", "0", "-c", PREPARE, check=True)
-    seed_figures(site, days=60)
+    seed = SEED.format(days=60)
+    site.manage("shell", "--verbosity", "0", "-c", f"{PREPARE}{seed}", check=True)
+    hire(site, ana="")
     with site:
         yield site
 

@@ -13,7 +13,9 @@ from harness import http
 from harness.caller import Caller, clip_path, hash_of, phrase, sound_of
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
-from harness.site_data import files_of, new_token
+from harness.site_data import files_of, new_token, query
+from harness.staff_accounts import put_session, put_user
+from harness.staff_session import StaffSession
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
 
@@ -25,10 +27,7 @@ FOREVER = "public, max-age=31536000, immutable"
 @pytest.fixture(scope="module")
 def server(make_site: MakeSite) -> Iterator[WebServer]:
     """A server with all published clips and one process, so that the test knows its memory tier."""
-    server = make_site(WebServer)
-    server.prepare()
-    server.manage("load_default_content", check=True)
-    server.manage("warm", check=True)
+    server = make_site(WebServer, holding="clips")
     with server:
         yield server
 
@@ -239,16 +238,19 @@ def test_a_draft_plays_for_staff_only_and_published_words_play_for_all(
     text = phrase()
     caller.say(text)
     path = clip_path(hash_of(text))
-    edit = (
-        "from narratives.models import Narrative; from narratives import publishing\n"
-        "narrative = Narrative.objects.get(slug='outro', journey__is_default=True)\n"
-        f"narrative.text = {text!r}; narrative.save()\n"
+    staff = StaffSession.begin(server)
+    ((pk, journey),) = query(
+        server,
+        "SELECT n.id, j.id FROM narratives_narrative n JOIN narratives_journey j ON j.id = journey_id"
+        " WHERE n.slug = 'outro' AND is_default",
     )
-    server.manage("shell", "-c", f"{edit}publishing.sync_pins()", check=True)
+    form = {"title": "Thank you", "kind": "outro", "text": text, "slug": "outro", "journey": journey}
+    assert staff.send(f"/admin/narratives/narrative/{pk}/change/", form).status == 302
     assert stranger.get(path).status == 404
     assert caller.get(path).status == 200
     old = stranger.narratives()["narratives"][-1]["audio"]
-    server.manage("shell", "-c", f"{edit}publishing.publish([narrative], at_once=True)", check=True)
+    staff.publish([pk])
+    assert staff.say_yes(f"/admin/narratives/journey/{journey}/waiting/anyway/").status == 302
     heard = wait_until(lambda: next(iter([stranger.get(path)])), "an answer")
     assert (heard.status, heard.body) == (200, sound_of(text))
     lately = stranger.get(old["url"])
@@ -258,15 +260,7 @@ def test_a_draft_plays_for_staff_only_and_published_words_play_for_all(
 def test_a_staff_session_can_play_private_clips(server: WebServer, caller: Caller) -> None:
     text = phrase()
     caller.say(text)
-    made = server.manage(
-        "shell",
-        "-c",
-        "from django.contrib.auth import get_user_model\nfrom django.test import Client\n"
-        "client = Client()\n"
-        "client.force_login(get_user_model().objects.create_user('author', is_staff=True))\n"
-        "print(client.cookies['sessionid'].value)",
-        check=True,
-    )
-    headers = {"Cookie": f"sessionid={made.stdout.split()[-1]}"}
+    session = put_session(server, put_user(server, "author"))
+    headers = {"Cookie": f"sessionid={session}"}
     heard = http.get(f"{server.url}{clip_path(hash_of(text))}", headers)
     assert (heard.status, heard.body) == (200, sound_of(text))

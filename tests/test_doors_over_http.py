@@ -17,7 +17,8 @@ from harness.http import Response
 from harness.openai_server import OpenAIServer
 from harness.process import HOST
 from harness.site import WebServer
-from harness.site_data import query
+from harness.site_data import new_token, query
+from harness.staff_accounts import put_user
 from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.timeout(300), pytest.mark.long_on_postgresql]
@@ -94,7 +95,7 @@ def test_of_many_reports_at_once_exactly_as_many_count_as_the_rate_allows(server
 def test_of_many_requests_at_once_exactly_as_many_look_for_old_clips_as_the_rate_allows(
     server: WebServer,
 ) -> None:
-    headers = {"Authorization": f"Bearer {server.api_token(admin=True)}"}
+    headers = {"Authorization": f"Bearer {new_token(server, admin=True)}"}
     url, body = f"{server.url}/api/admin/clear-old-cache", {"days": 3_000, "dry_run": True}
 
     found = statuses(lambda _: http.post_json(url, body, headers, timeout_seconds=120))
@@ -199,12 +200,7 @@ def sign_in(server: WebServer, name: str, password: str, address: str = "198.51.
 
 
 def test_of_many_guesses_at_once_few_are_looked_at_and_all_are_in_the_log(server: WebServer) -> None:
-    server.manage(
-        "shell",
-        "-c",
-        "from django.contrib.auth.models import User; User.objects.create_superuser('ana', password='right')",
-        check=True,
-    )
+    put_user(server, "ana", is_superuser=True, password="right")
     answers = http.at_once(60, lambda number: sign_in(server, "ana", f"{CANARY}{number}"))
 
     found = Counter(answer.status for answer in answers if isinstance(answer, Response))

@@ -15,6 +15,7 @@ from harness.http import Response
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
 from harness.site_data import let_broken_clips_be_tried_again, new_token, query
+from harness.staff_accounts import put_session, put_user
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
 from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW
@@ -132,21 +133,8 @@ def test_an_unknown_token_is_refused(server: WebServer, token: str) -> None:
 
 def test_a_user_who_is_not_staff_is_forbidden(server: WebServer) -> None:
     """The user has a session as the admin's login page creates one."""
-    made = server.manage(
-        "shell",
-        "-c",
-        "from django.contrib.auth import get_user_model, SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY\n"
-        "from django.contrib.sessions.backends.db import SessionStore\n"
-        "user = get_user_model().objects.create_user('visitor', password='visitor')\n"
-        "session = SessionStore()\n"
-        "session[SESSION_KEY] = str(user.pk)\n"
-        "session[BACKEND_SESSION_KEY] = 'django.contrib.auth.backends.ModelBackend'\n"
-        "session[HASH_SESSION_KEY] = user.get_session_auth_hash()\n"
-        "session.save()\n"
-        "print(session.session_key)",
-        check=True,
-    )
-    headers = {"Cookie": f"sessionid={made.stdout.split()[-1]}"}
+    session = put_session(server, put_user(server, "visitor", is_staff=False, password="visitor"))
+    headers = {"Cookie": f"sessionid={session}"}
     refused(http.get(f"{server.url}/api/cache-stats", headers), 403, "forbidden")
     refused(http.post_json(f"{server.url}{SPEECH}", {"text": CANARY}, headers), 403, "forbidden")
 

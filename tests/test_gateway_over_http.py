@@ -22,6 +22,7 @@ from harness.openai_server import OpenAIServer
 from harness.optional import skipped_when_unavailable
 from harness.process import PROJECT
 from harness.site import WebServer
+from harness.site_data import new_token
 from tests.conftest import MakeSite
 from ttscache import audio
 
@@ -41,7 +42,7 @@ def server(make_site: MakeSite) -> Iterator[WebServer]:
 
 @pytest.fixture(scope="module")
 def token(server: WebServer) -> str:
-    return server.api_token()
+    return new_token(server)
 
 
 @pytest.fixture(scope="module")

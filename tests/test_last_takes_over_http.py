@@ -22,11 +22,6 @@ DRAFT = "Which draft was never published before its voice was switched off?"
 USD_A_CHARACTER = 30 / 1e6
 LAST_TAKES = "/admin/ttscache/clip/last-takes/"
 VOICES = "/admin/ttscache/rendition/"
-ADD_DRAFT = f"""
-from narratives.models import Journey, Narrative
-journey = Journey.objects.get(is_default=True)
-Narrative.objects.create(journey=journey, kind="question", slug="draft", title="Draft", text="{DRAFT}")
-"""
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +31,10 @@ def site(make_site: MakeSite, running_openai: OpenAIServer) -> Iterator[Site]:
     day = (datetime.now(UTC) + timedelta(days=20)).date()
     with make_site(Site, TTS_MODEL="tts-1-hd", TTS_MODEL_SHUTDOWN=f"tts-1-hd={day}") as site:
         wait_until(lambda: ready_clips(site) == CLIPS_OF_THE_JOURNEY, "the journey's clips", seconds=120)
-        site.manage("shell", "--verbosity", "0", "-c", ADD_DRAFT, check=True)
+        ((journey,),) = query(site, "SELECT id FROM narratives_journey WHERE is_default")
+        draft = {"journey": journey, "title": "Draft", "kind": "question", "text": DRAFT}
+        added = StaffSession.begin(site, "eve").send("/admin/narratives/narrative/add/", draft)
+        assert added.status == 302, added.status
         yield site
     running_openai.reset()
 

@@ -35,6 +35,7 @@ def server(make_site: MakeSite, running_s3: S3Server, bucket: str) -> Iterator[W
     """A server without a memory tier, so that files and bucket answer."""
     server = make_site(
         WebServer,
+        holding="content",
         TTS_MEMORY_BYTES="1",
         TTS_PERMANENT="storage",
         TTS_COMPRESSION="gzip",
@@ -42,7 +43,6 @@ def server(make_site: MakeSite, running_s3: S3Server, bucket: str) -> Iterator[W
         AWS_S3_URL_PROTOCOL="http:",
         **running_s3.settings(bucket),
     )
-    server.manage("load_default_content", check=True)
     server.manage("warm", check=True)
     with server:
         yield server

@@ -19,6 +19,7 @@ from harness.caller import Caller
 from harness.fault_table import NoteAnswer
 from harness.hostile_inputs import CLIP, WORDS, Answer, HostileInput, hostile_inputs, send
 from harness.site import WebServer
+from harness.site_data import new_token
 from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
@@ -28,16 +29,14 @@ GATEWAY_ERROR = {"message", "type", "param", "code"}
 
 @pytest.fixture(scope="module")
 def server(make_site: MakeSite) -> Iterator[WebServer]:
-    server = make_site(WebServer)
-    server.prepare()
-    server.manage("load_default_content", check=True)
+    server = make_site(WebServer, holding="content")
     with server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def token(server: WebServer) -> str:
-    return server.api_token("hostile", admin=True)
+    return new_token(server, "hostile", admin=True)
 
 
 def problems(hostile: HostileInput, answer: Answer) -> Iterator[str]:

@@ -23,9 +23,7 @@ LOOKS = 8  # this many connections almost certainly reach both workers of a host
 
 @pytest.fixture(scope="module")
 def hosts(make_site: MakeSite) -> Iterator[tuple[WebServer, WebServer]]:
-    one = make_site(WebServer, WEB_WORKERS="2")
-    one.manage("load_default_content", check=True)
-    one.manage("warm", check=True)
+    one = make_site(WebServer, holding="clips", WEB_WORKERS="2")
     other = make_site(WebServer, beside=one)
     with one, other:
         yield one, other

@@ -28,8 +28,7 @@ def callers(make_site: MakeSite, request: pytest.FixtureRequest) -> Iterator[tup
     with skipped_when_unavailable(), ValkeyServer() as valkey:
         if request.param == "redis":
             env["REDIS_URL"] = valkey.url
-        one: Site = make_site(WebServer, **env)
-        one.manage("load_default_content", check=True)
+        one: Site = make_site(WebServer, holding="content", **env)
         other: Site = make_site(WebServer, beside=one, **env)
         with one, other:
             yield Caller(one), Caller(other)

@@ -12,6 +12,7 @@ from harness.caller import Caller
 from harness.openai_server import OpenAIServer
 from harness.site import Site, WebServer
 from harness.site_data import execute, query, ready_clips
+from harness.staff_session import StaffSession
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
 from ttscache.speech import VoiceRendition
@@ -22,12 +23,6 @@ CLIPS_A_VOICE = 17
 LOOKS = 100
 BETWEEN_LOOKS_SECONDS = 0.05  # the processors are for those who make clips
 CAP_USD = 0.095  # one voice of the journey costs 0.0754
-
-REQUEST = """
-from ttscache.speech import VoiceRendition
-from ttscache.warming.takeover import request_rendition
-request_rendition("nova", VoiceRendition(provider="openai", model="{model}", voice="{voice}"))
-"""
 
 
 def rendition(voice: str, model: str = "tts-1-hd") -> VoiceRendition:
@@ -90,8 +85,15 @@ def looks_until(caller: Caller, is_over: Callable[[], bool], *, least: int = 1) 
     return found
 
 
-def request(site: Site, spec: VoiceRendition) -> None:
-    site.manage("shell", "-c", REQUEST.format(model=spec.model, voice=spec.voice), check=True)
+@pytest.fixture(scope="module")
+def staff(site: Site) -> StaffSession:
+    return StaffSession.begin(site)
+
+
+def request(staff: StaffSession, spec: VoiceRendition) -> None:
+    """Choose who plays nova from now on."""
+    chosen = f"/admin/ttscache/rendition/nova/choose/?model={spec.model}&by={spec.voice}"
+    assert staff.say_yes(chosen).status == 302
 
 
 def made(site: Site, spec: VoiceRendition) -> int:
@@ -123,11 +125,11 @@ class TestOneSite:
     """The tests run in order, over several days."""
 
     def test_a_slow_provider_is_waited_for_and_the_switch_is_whole(
-        self, site: Site, openai: OpenAIServer
+        self, site: Site, staff: StaffSession, openai: OpenAIServer
     ) -> None:
         openai.behave(chunk_delay_seconds=0.5)
         caller = Caller(site)
-        request(site, SHIMMER)
+        request(staff, SHIMMER)
         found = looks_until(caller, is_live(site, SHIMMER), least=LOOKS)
         found += looks_until(caller, lambda: look(caller) == SHIMMER)
 
@@ -137,11 +139,11 @@ class TestOneSite:
         assert sorted({call.voice for call in openai.calls()}) == ["shimmer"]
 
     def test_a_provider_that_fails_half_way_leaves_listeners_the_old_voice(
-        self, site: Site, openai: OpenAIServer
+        self, site: Site, staff: StaffSession, openai: OpenAIServer
     ) -> None:
         openai.behave(chunk_delay_seconds=0.3)
         caller = Caller(site)
-        request(site, CORAL)
+        request(staff, CORAL)
         wait_until(lambda: made(site, CORAL) >= 4, "some clips", seconds=60)
         openai.behave(fault=503)
         assert set(looks_until(caller, lambda: True, least=60)) == {SHIMMER}
@@ -153,10 +155,10 @@ class TestOneSite:
         assert look(caller) == CORAL
 
     def test_after_kill_9_of_everything_the_old_voice_plays_and_the_switch_comes(
-        self, site: Site, openai: OpenAIServer
+        self, site: Site, staff: StaffSession, openai: OpenAIServer
     ) -> None:
         openai.behave(chunk_delay_seconds=0.3)
-        request(site, SAGE)
+        request(staff, SAGE)
         wait_until(lambda: made(site, SAGE) >= 4, "some clips", seconds=60)
         for process in site.processes():
             process.kill()
@@ -215,7 +217,7 @@ def test_the_old_voice_plays_while_the_budget_holds_up_the_switch(
     with make_site(Site, TTS_DAILY_BUDGET_USD=str(CAP_USD), TTS_LISTENER_VOICES="nova") as site:
         wait_until(lambda: ready_clips(site) == CLIPS_A_VOICE, "all clips", seconds=120)
         caller = Caller(site)
-        request(site, SHIMMER)
+        request(StaffSession.begin(site), SHIMMER)
         paused = "SELECT count(*) FROM ttscache_warmrun WHERE paused_because = 'budget'"
         wait_until(lambda: query(site, paused)[0][0] == 1, "the end of the money", seconds=60)
         for _ in range(20):

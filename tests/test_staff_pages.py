@@ -190,7 +190,7 @@ def problems(page: Page, look: str, name: str) -> dict[str, list[str]]:
             full_page=True,
             clip={"x": 0, "y": 0, "width": width, "height": max(height, MOST_PIXELS)},
         )
-    return obstacles(page, minor=True)
+    return obstacles(page, minor=True, is_brief=look == EVERY_DAY)
 
 
 def preview_of_an_entry(page: Page) -> None:

@@ -12,7 +12,8 @@ import pytest
 from harness.caller import Caller, hash_of, sound_of
 from harness.openai_server import OpenAIServer
 from harness.site import Site
-from harness.site_data import ready_clips
+from harness.site_data import execute, query, ready_clips
+from harness.staff_session import StaffSession
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
 
@@ -21,20 +22,13 @@ pytestmark = [pytest.mark.site, pytest.mark.long_on_postgresql, pytest.mark.time
 VOICES = ("nova", "onyx")
 CHANGED = ("q01", "q02", "q03")
 LOOKS = 200
-IMPORTS = """
+OF_THE_JOURNEY = "journey_id = (SELECT id FROM narratives_journey WHERE is_default)"
+WORK = """
 from narratives import publishing
-from narratives.models import Publication
 from ttscache import hooks
 from ttscache.warming import worker
-"""
-PUBLISH = """
-from narratives import publishing
-from narratives.models import Narrative
-texts = list(Narrative.objects.filter(slug__in={slugs!r}))
-for text in texts:
-    text.text = f"{words} {{text.slug}}?"
-    text.save(update_fields=["text"])
-publishing.publish(texts)
+hooks.install(hooks.Hooks())
+worker.work(seconds=30)
 """
 
 OLD_SOUND = """
@@ -44,13 +38,6 @@ from ttscache.wiring import speech_cache
 old = speech_cache().find("{old}").entry
 new = speech_cache().find("{content_hash}").entry
 speech_cache().tiers.permanent.put(replace(new, audio=old.audio, checksum=old.checksum))
-"""
-MAKE_AGAIN = """
-from ttscache.warming import remaking
-from ttscache.models import Clip
-from ttscache.warming import ClipSpec
-clip = Clip.objects.get(content_hash="{content_hash}")
-remaking.start_remake("again", remaking.plan_remakes([ClipSpec(clip.request, clip.content_type)]))
 """
 
 
@@ -64,8 +51,22 @@ def site(make_site: MakeSite, running_openai: OpenAIServer) -> Iterator[Site]:
     running_openai.reset()
 
 
-def publish(site: Site, words: str, slugs: tuple[str, ...] = CHANGED) -> None:
-    site.manage("shell", "-c", PUBLISH.format(words=words, slugs=slugs), check=True)
+@pytest.fixture(scope="module")
+def staff(site: Site) -> StaffSession:
+    return StaffSession.begin(site)
+
+
+def publish(staff: StaffSession, words: str, slugs: tuple[str, ...] = CHANGED) -> None:
+    for slug in slugs:
+        change = f"UPDATE narratives_narrative SET text = %s WHERE slug = %s AND {OF_THE_JOURNEY}"
+        execute(staff.site, change, f"{words} {slug}?", slug)
+    staff.publish([text_of(staff.site, slug) for slug in slugs])
+
+
+def text_of(site: Site, slug: str) -> int:
+    """Return the number of this text of the journey."""
+    sql = f"SELECT id FROM narratives_narrative WHERE slug = %s AND {OF_THE_JOURNEY}"
+    return int(query(site, sql, slug)[0][0])
 
 
 def questions(caller: Caller, voice: str) -> list[dict[str, Any]]:
@@ -87,16 +88,18 @@ def looks_until_switched(caller: Caller, words: str) -> Iterator[tuple[str, list
         number += 1
 
 
-def test_an_answer_never_mixes_new_words_with_old_audio(site: Site, openai: OpenAIServer) -> None:
+def test_an_answer_never_mixes_new_words_with_old_audio(
+    site: Site, staff: StaffSession, openai: OpenAIServer
+) -> None:
     openai.behave(chunk_delay_seconds=0.3)
-    staff = threading.Thread(target=publish, args=(site, "Another question"))
-    staff.start()
+    publishing = threading.Thread(target=publish, args=(staff, "Another question"))
+    publishing.start()
     counts = []
     for voice, listed in looks_until_switched(Caller(site), "Another question"):
         assert all(each["audio"]["ready"] for each in listed)
         assert all(each["audio"]["content_hash"] == hash_of(each["text"], voice) for each in listed)
         counts.append(sum(each["text"].startswith("Another question") for each in listed))
-    staff.join()
+    publishing.join()
     assert set(counts) == {0, len(CHANGED)}
     assert counts == sorted(counts)
 
@@ -113,7 +116,7 @@ def test_the_new_audio_has_the_new_words_after_the_switch(
 
 
 def test_a_remade_clip_plays_the_old_audio_until_the_new_one_is_ready(
-    site: Site, openai: OpenAIServer
+    site: Site, staff: StaffSession, openai: OpenAIServer
 ) -> None:
     caller = Caller(site)
     text = questions(caller, "nova")[3]["text"]
@@ -131,7 +134,8 @@ def test_a_remade_clip_plays_the_old_audio_until_the_new_one_is_ready(
     wait_until(lambda: heard_often() == {old}, "the old sound")
     before = address()
     openai.behave(gate_before_headers=True)
-    site.manage("shell", "-c", MAKE_AGAIN.format(**names), check=True)
+    address_of_text = f"/admin/narratives/narrative/{questions(caller, 'nova')[3]['id']}"
+    assert staff.say_yes(f"{address_of_text}/make-again/nova/").status == 302
     wait_until(openai.calls, "the call for the new one")
     assert (heard_often(), address()) == ({old}, before)
     openai.release()
@@ -140,25 +144,27 @@ def test_a_remade_clip_plays_the_old_audio_until_the_new_one_is_ready(
     assert len(openai.calls()) == 1
 
 
-def test_a_failed_clip_leaves_listeners_the_old_version(site: Site, openai: OpenAIServer) -> None:
+def test_a_failed_clip_leaves_listeners_the_old_version(
+    site: Site, staff: StaffSession, openai: OpenAIServer
+) -> None:
     before = questions(Caller(site), "nova")
     openai.behave(fault=400, on_text="Refused q02")
-    publish(site, "Refused")
+    publish(staff, "Refused")
     wait_until(lambda: ready_clips(site) == 2 * 17 + 2 * 3 + 2 * 2, "the clips that can be made", seconds=60)
     assert questions(Caller(site), "nova") == before
 
 
-def test_a_missed_switch_happens_at_the_next_start(site: Site, openai: OpenAIServer) -> None:
+def test_a_missed_switch_happens_at_the_next_start(
+    site: Site, staff: StaffSession, openai: OpenAIServer
+) -> None:
     """The process that ended the run was killed before it could switch."""
-    site.manage(
-        "shell", "-c", f"{IMPORTS}publishing.withdraw(Publication.objects.waiting().get())", check=True
-    )
+    ((journey,),) = query(site, "SELECT id FROM narratives_journey WHERE is_default")
+    assert staff.say_yes(f"/admin/narratives/journey/{journey}/waiting/withdraw/").status == 302
     openai.behave(gate_before_headers=True)
-    publish(site, "Late", ("q05",))
+    publish(staff, "Late", ("q05",))
     site.stop()
     openai.reset()
-    by_hand = f"{IMPORTS}hooks.install(hooks.Hooks()); worker.work(seconds=30)"
-    site.manage("shell", "-c", by_hand, check=True)
+    site.manage("shell", "-c", WORK, check=True)
     site.start()
     wait_until(
         lambda: any(each["text"] == "Late q05?" for each in questions(Caller(site), "onyx")),

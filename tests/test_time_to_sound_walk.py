@@ -37,8 +37,7 @@ SHOW = """(isHidden) => {
 
 @pytest.fixture(scope="module")
 def site(make_site: MakeSite) -> Iterator[WebServer]:
-    with make_site(WebServer) as site:
-        site.manage("load_default_content", check=True)
+    with make_site(WebServer, holding="content") as site:
         yield site
 
 

@@ -12,37 +12,39 @@ from harness import http
 from harness.axe import serious
 from harness.optional import skipped_when_unavailable
 from harness.site import WebServer
+from harness.staff_browser import PASSWORD, hire
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 TREMOR_MS = 500  # the page takes a second press within 400 ms for a tremor
-PASSWORD = "quite-long-enough-1"
-PREPARE = f"""
-from django.contrib.auth.models import User
+PREPARE = """
+from django.core.management import call_command
 from narratives import publishing
 from narratives.models import Journey, Narrative
-User.objects.create_superuser("ana", "", "{PASSWORD}")
 journey = Journey.objects.create(pk=1, slug="ours", title="Ours", is_live=True, is_default=True)
 texts = [("intro", "Welcome."), ("question", "Where?"), ("question", "When?"), ("outro", "Thank you.")]
 for place, (kind, text) in enumerate(texts):
     Narrative.objects.create(
-        journey=journey, kind=kind, slug=f"text-{{place}}", title=text, text=text, position=place
+        journey=journey, kind=kind, slug=f"text-{place}", title=text, text=text, position=place
     )
 publishing.publish(journey.narratives.all())
+call_command("warm")
 """
 
 
 @pytest.fixture(scope="module")
 def site(
-    tmp_path_factory: pytest.TempPathFactory, with_static_files: Callable[[Path], None]
+    tmp_path_factory: pytest.TempPathFactory,
+    with_static_files: Callable[[Path], None],
+    with_tables: Callable[[Path], None],
 ) -> Iterator[WebServer]:
     var_dir = tmp_path_factory.mktemp("editor") / "var"
     with_static_files(var_dir)
+    with_tables(var_dir)
     site = WebServer(var_dir, {"WEB_WORKERS": "1"})
-    site.manage("migrate", "--verbosity", "0", check=True)
     site.is_prepared = True
     site.manage("shell", "--verbosity", "0", "-c", PREPARE, check=True)
-    site.manage("warm", check=True)
+    hire(site, ana="")
     with site:
         yield site
 

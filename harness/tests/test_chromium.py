@@ -1,13 +1,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 
-import pytest
 from playwright.sync_api import Browser, expect
 
-from harness.chromium import chromium
-from harness.optional import skipped_when_unavailable
 from harness.speech_api.sound import spoken_clip
 
 CLIP = base64.b64encode(spoken_clip("Hello and welcome.", "nova", "mp3")).decode()
@@ -21,12 +17,6 @@ PAGE = f"""
   play();
 </script>
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with skipped_when_unavailable(), chromium() as browser:
-        yield browser
 
 
 def test_chromium_blocks_sound_before_a_gesture(browser: Browser) -> None:

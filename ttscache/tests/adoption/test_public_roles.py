@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -23,14 +25,10 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON FUNCTIONS TO anon, authen
 """
 
 
-@pytest.fixture
-def url(postgres: PostgresServer) -> str:
-    return postgres.create_database()
-
-
-@pytest.fixture
-def supabase(url: str) -> str:
+@pytest.fixture(scope="module")
+def supabase(postgres: PostgresServer) -> str:
     """A database with a duplicate exposed clip, so that a row is set aside, and a clip that all may read."""
+    url = postgres.create_database()
     with psycopg.connect(url, autocommit=True) as connection:
         for role in ("anon", "authenticated"):
             if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
@@ -44,7 +42,28 @@ def supabase(url: str) -> str:
         connection.execute("GRANT SELECT ON tts_cache_files TO PUBLIC")
         connection.execute("GRANT UPDATE (voice) ON tts_cache TO anon")
         connection.execute("CREATE TABLE not_ours (words text)")
+        connection.execute("CREATE VIEW shown AS SELECT content_text FROM tts_cache")
     return url
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """The database after adoption, in the state before an update, and all that was said about it."""
+
+    host: Host
+    url: str
+    open_before: Sequence[Any]
+    planned: subprocess.CompletedProcess[str]
+    done: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def adoption(supabase: str, tmp_path_factory: pytest.TempPathFactory) -> Adoption:
+    open_before = open_relations(supabase, "anon")
+    host = Host(supabase, tmp_path_factory.mktemp("supabase"))
+    planned, done = host.migrate("--plan"), host.migrate("ttscache", "0004")
+    assert done.returncode == 0, done.stderr
+    return Adoption(host, supabase, open_before, planned, done)
 
 
 def is_refused(url: str, role: str, statement: sql.Composed) -> bool:
@@ -76,19 +95,16 @@ def open_relations(url: str, role: str) -> list[Any]:
 
 
 def test_anon_reaches_none_of_our_tables_or_sequences_after_later_migrations_either(
-    supabase: str, tmp_path: Path
+    adoption: Adoption,
 ) -> None:
-    assert {"tts_cache", "tts_cache_files"} <= set(open_relations(supabase, "anon"))
-    host = Host(supabase, tmp_path)
-    planned = host.migrate("--plan")
-    done = host.migrate("ttscache", "0004")  # the state before an update
-    assert done.returncode == 0, done.stderr
+    supabase, done = adoption.url, adoption.done
+    assert {"tts_cache", "tts_cache_files"} <= set(adoption.open_before)
     assert open_relations(supabase, "anon") == ["not_ours"]
-    assert adoption_lines(done.stdout) == adoption_lines(planned.stdout)
+    assert adoption_lines(done.stdout) == adoption_lines(adoption.planned.stdout)
     assert "tts_cache: anon and authenticated lose their rights (delete, insert" in done.stdout
     assert "tts_cache_files_set_aside: anon and authenticated get no rights" in done.stdout
-    done = host.migrate()
-    assert done.returncode == 0, done.stderr
+    updated = adoption.host.migrate()
+    assert updated.returncode == 0, updated.stderr
 
     tables = {name for name, _ in ask(supabase, RELATIONS)}
     ours = {"tts_cache_files_set_aside", "auth_user", "django_session", "django_migrations", "django_cache"}
@@ -99,10 +115,5 @@ def test_anon_reaches_none_of_our_tables_or_sequences_after_later_migrations_eit
     assert open_rows == [("not_ours", "r")]
 
 
-def test_grants_that_migrate_cannot_revoke_are_reported(supabase: str, tmp_path: Path) -> None:
-    with psycopg.connect(supabase, autocommit=True) as connection:
-        connection.execute("CREATE VIEW shown AS SELECT content_text FROM tts_cache")
-    done = Host(supabase, tmp_path).migrate()
-
-    assert done.returncode == 0, done.stderr
-    assert "can read the view shown, which shows what is in tts_cache" in done.stderr
+def test_grants_that_migrate_cannot_revoke_are_reported(adoption: Adoption) -> None:
+    assert "can read the view shown, which shows what is in tts_cache" in adoption.done.stderr

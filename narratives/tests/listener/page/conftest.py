@@ -28,12 +28,12 @@ def site(
     provider: OpenAIServer,
     tmp_path_factory: pytest.TempPathFactory,
     with_static_files: Callable[[Path], None],
-    with_tables: Callable[[Path], None],
+    with_content: Callable[[Path], None],
 ) -> Iterator[Site]:
     """A site with the shipped journey, whose clips are made on request, and with a help line."""
     var_dir = tmp_path_factory.mktemp("listener") / "var"
     with_static_files(var_dir)
-    with_tables(var_dir)
+    with_content(var_dir)
     helpers = {
         "HELP_LINE_NAME": "Samaritans",
         "HELP_LINE_NUMBER": "116 123",
@@ -41,8 +41,7 @@ def site(
         "LOCAL_CONTACT": "The nurse: press the red button.",
     }
     key = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": provider.base_url}
-    site = WebServer(var_dir, {**key, **helpers})
-    site.manage("load_default_content", check=True)
+    site = WebServer(var_dir, {**key, **helpers, "WEB_WORKERS": "1"})
     site.is_prepared = True
     with site:
         yield site

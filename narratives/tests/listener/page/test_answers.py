@@ -22,6 +22,7 @@ from harness.listener_visit import (
     sent_json,
 )
 from harness.site import Site
+from harness.site_data import set_live
 from harness.waiting import wait_until
 from narratives.tests.listener.page.conftest import MakeVisit
 
@@ -82,14 +83,9 @@ def test_a_reload_at_every_screen_comes_back_to_it(visit: Visit) -> None:
 @pytest.fixture
 def second_story(site: Site) -> Iterator[str]:
     """The address of another live journey."""
-
-    def set_live(is_live: bool) -> None:
-        code = f"from narratives.models import Journey; Journey.objects.filter(slug='{GENTLE}')"
-        site.manage("shell", "--verbosity", "0", "-c", f"{code}.update(is_live={is_live})", check=True)
-
-    set_live(True)
+    set_live(site, GENTLE, True)
     yield f"{site.url}/?journey={GENTLE}"
-    set_live(False)
+    set_live(site, GENTLE, False)
 
 
 def test_a_second_story_has_its_own_words_and_answers(visit: Visit, second_story: str) -> None:

@@ -11,30 +11,22 @@ from harness.axe import serious
 from harness.listener_visit import Visit
 from harness.optional import skipped_when_unavailable
 from harness.site import Site
+from harness.site_data import query, set_live
+from harness.staff_session import StaffSession
 from narratives.tests.listener.page.conftest import MakeVisit
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 GENTLE = "Life Review (gentle)"
 ANSWER = "We had a garden with apple trees."
-MODELS = """
-from narratives import publishing
-from narratives.editing.deleting import delete_narratives, restore_narratives
-from narratives.models import Journey, Narrative
-journey = Journey.objects.get(is_default=True)
-"""
+OF_THE_JOURNEY = "journey_id = (SELECT id FROM narratives_journey WHERE is_default)"
 
 
 @pytest.fixture(scope="module")
 def two_journeys(site: Site) -> Iterator[Site]:
-    def set_live(is_live: bool) -> None:
-        code = "from narratives.models import Journey; journeys = Journey.objects\n"
-        code += f"journeys.filter(slug='life-review-gentle').update(is_live={is_live})"
-        site.manage("shell", "--verbosity", "0", "-c", code, check=True)
-
-    set_live(True)
+    set_live(site, "life-review-gentle", True)
     yield site
-    set_live(False)
+    set_live(site, "life-review-gentle", False)
 
 
 def test_a_journey_is_chosen_by_keyboard_and_remembered_in_this_tab(
@@ -86,8 +78,13 @@ def test_a_question_taken_out_in_mid_journey_loses_neither_place_nor_answer(site
     following = visit.page.locator("[data-kind=question] [data-heading]").nth(1).text_content()
     visit.box.fill(ANSWER)
     visit.box.blur()
-    take_out = "delete_narratives(journey.narratives.filter(slug='q01')); publishing.publish_journey(journey)"
-    site.manage("shell", "--verbosity", "0", "-c", MODELS + take_out, check=True)
+    staff = StaffSession.begin(site)
+    ((journey, number),) = query(
+        site, f"SELECT journey_id, id FROM narratives_narrative WHERE slug = 'q01' AND {OF_THE_JOURNEY}"
+    )
+    publish = f"/admin/narratives/journey/{journey}/publish/"
+    assert staff.send(f"/admin/narratives/narrative/{number}/delete/", {"post": "yes"}).status == 302
+    assert staff.say_yes(publish).status == 302
     try:
         visit.page.reload()
         visit.wait_until_open()
@@ -99,7 +96,5 @@ def test_a_question_taken_out_in_mid_journey_loses_neither_place_nor_answer(site
         expect(story).to_contain_text(f"An earlier question: {asked}")
         expect(story).to_contain_text(ANSWER)
     finally:
-        put_back = (
-            "restore_narratives(Narrative.everything.filter(slug='q01')); publishing.publish_journey(journey)"
-        )
-        site.manage("shell", "--verbosity", "0", "-c", MODELS + put_back, check=True)
+        assert staff.send("/admin/narratives/narrative/undelete/", {"pk": number}).status == 302
+        assert staff.say_yes(publish).status == 302

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 from harness.axe import axe_findings
 from harness.listener_visit import Visit, listed_narratives
@@ -17,6 +18,7 @@ from narratives.tests.listener.page.conftest import MakeVisit
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 SIZES = [(390, 664), (844, 390), (820, 1180), (1440, 900)]
+WINDOWS: list[ViewportSize] = [{"width": width, "height": height} for width, height in SIZES]
 CLIPPED = """
   [...document.querySelectorAll('main *, header *')].filter((element) =>
     element.checkVisibility() && !element.closest('.unseen')
@@ -33,24 +35,34 @@ def width_of(page: Page) -> int:
     return width
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
-def test_a_whole_journey_with_answers(make_visit: MakeVisit, site: Site, width: int, height: int) -> None:
-    visit = make_visit(width, height)
-    visit.begin()
+def expect_to_fit(visit: Visit, *in_sight: Locator) -> None:
+    """The screen is no wider than any window and shows these in it, the open one first."""
+    now = visit.page.viewport_size
+    assert now is not None
+    for window in (now, *WINDOWS, now):
+        visit.page.set_viewport_size(window)
+        assert width_of(visit.page) == window["width"]
+        for each in in_sight:
+            expect(each).to_be_in_viewport(ratio=1)
+
+
+def test_a_whole_journey_with_answers_fits_every_window(make_visit: MakeVisit, site: Site) -> None:
+    """Each screen is looked at in every window. Answers are written and questions skipped in each of them."""
+    visit = make_visit(*SIZES[0]).begin()
     for place, narrative in enumerate(listed_narratives(site.url)):
         expect(visit.title).to_have_text(narrative["title"])
         expect(visit.title).to_be_focused()
         visit.expect_sound()
-        assert width_of(visit.page) == width
+        way_on = [] if narrative["kind"] == "question" else [visit.button("Continue")]
+        expect_to_fit(visit, *way_on)
+        visit.page.set_viewport_size(WINDOWS[(place + place // 2) % len(WINDOWS)])
         if narrative["kind"] != "question":
-            expect(visit.button("Continue")).to_be_in_viewport(ratio=1)
             visit.press("Continue")
         elif place % 2:
             visit.answer(f"My answer to {narrative['title']}.")
             expect(visit.page.locator("[data-reply-words]")).not_to_be_empty()
             visit.expect_sound()
-            expect(visit.play).to_be_in_viewport(ratio=1)
-            assert width_of(visit.page) == width
+            expect_to_fit(visit, visit.play)
             visit.press("Continue")
         else:
             visit.press("Skip this question")
@@ -112,18 +124,55 @@ def test_a_journey_by_keyboard_alone_with_twelve_clips_on_one_press(visit: Visit
     assert "NotAllowedError" not in visit.page.evaluate("seen.refused")
 
 
-def test_axe_finds_nothing_not_even_minor_on_any_screen_in_light_dark_and_forced_colours(
-    visit: Visit,
-) -> None:
-    page = visit.page
-    light: dict[str, Any] = {"color_scheme": "light", "forced_colors": "none"}
+def test_on_every_screen_axe_finds_nothing_nothing_is_clipped_and_every_button_is_large(visit: Visit) -> None:
+    """One walk through all screens, with three looks at each."""
+    found: list[tuple[str, Any]] = []
     for name in visit.screens():
-        for scheme in (light, light | {"color_scheme": "dark"}, light | {"forced_colors": "active"}):
-            if scheme["forced_colors"] == "active" and name not in ("question", "safety"):
-                continue  # the rest of the screens are made of the same parts
-            page.emulate_media(**scheme)
-            assert axe_findings(page) == [], (name, scheme)
-        page.emulate_media(**light)
+        for look in (axe_in_every_colour, cut_off_when_enlarged, small_buttons):
+            found += [(name, each) for each in look(visit.page, name)]
+    assert found == []
+
+
+def axe_in_every_colour(page: Page, name: str) -> Iterator[object]:
+    """All findings of axe, even minor ones, in light, dark and forced colours."""
+    light: dict[str, Any] = {"color_scheme": "light", "forced_colors": "none"}
+    for scheme in (light, light | {"color_scheme": "dark"}, light | {"forced_colors": "active"}):
+        if scheme["forced_colors"] == "active" and name not in ("question", "safety"):
+            continue  # the rest of the screens are made of the same parts
+        page.emulate_media(**scheme)
+        for each in axe_findings(page):
+            yield each, scheme
+    page.emulate_media(**light)
+
+
+def cut_off_when_enlarged(page: Page, _: str) -> Iterator[object]:
+    """The words and buttons that 320 pixels clip with the largest letters, or enlarged four times."""
+    page.evaluate("document.documentElement.dataset.size = '1.5'")
+    for height in (640, 256):  # the second is a window of 1280 x 1024, enlarged four times
+        page.set_viewport_size({"width": 320, "height": height})
+        if width_of(page) != 320:
+            yield f"{width_of(page)} pixels wide", height
+        for each in page.evaluate(CLIPPED):
+            yield each, height
+    page.set_viewport_size({"width": 820, "height": 1180})
+    page.evaluate("document.documentElement.dataset.size = '1'")
+
+
+def small_buttons(page: Page, _: str) -> Iterator[object]:
+    """The buttons that are too small for a trembling finger, on a phone and on a tablet."""
+    for width, primary in ((390, 72), (820, 88)):
+        page.set_viewport_size({"width": width, "height": 844})
+        buttons = page.locator(f"{PRESSED}, a.call:visible").evaluate_all(
+            "all => all.map((e) => [e.innerText, [...e.classList], e.offsetWidth, e.offsetHeight])"
+        )
+        assert buttons
+        for label, classes, across, down in buttons:
+            least = primary if "primary" in classes else 64 if "button" in classes else 48
+            if {"size", "help-button"} & set(classes):
+                least = 48
+            if across < 48 or down < least:
+                yield label, width, across, down
+    page.set_viewport_size({"width": 820, "height": 1180})
 
 
 def test_in_forced_colours_the_sentence_that_is_heard_keeps_its_line_and_its_bar(
@@ -136,37 +185,6 @@ def test_in_forced_colours_the_sentence_that_is_heard_keeps_its_line_and_its_bar
     border = "element => getComputedStyle(element).borderLeftColor"
     assert heard.evaluate(border) != other.evaluate(border)
     expect(visit.page.locator(".primary:visible")).to_have_css("border-top-width", "4px")
-
-
-def test_nothing_is_clipped_at_320_pixels_with_the_largest_letters_or_enlarged_four_times(
-    visit: Visit,
-) -> None:
-    page = visit.page
-    for name in visit.screens():
-        page.evaluate("document.documentElement.dataset.size = '1.5'")
-        for height in (640, 256):  # the second is a window of 1280 x 1024, enlarged four times
-            page.set_viewport_size({"width": 320, "height": height})
-            assert width_of(page) == 320, (name, height)
-            assert page.evaluate(CLIPPED) == [], (name, height)
-        page.set_viewport_size({"width": 820, "height": 1180})
-        page.evaluate("document.documentElement.dataset.size = '1'")
-
-
-def test_every_button_is_large_on_every_screen(visit: Visit) -> None:
-    page = visit.page
-    for name in visit.screens():
-        for width, primary in ((390, 72), (820, 88)):
-            page.set_viewport_size({"width": width, "height": 844})
-            found = page.locator(f"{PRESSED}, a.call:visible").evaluate_all(
-                "all => all.map((e) => [e.innerText, [...e.classList], e.offsetWidth, e.offsetHeight])"
-            )
-            assert found
-            for label, classes, across, down in found:
-                least = primary if "primary" in classes else 64 if "button" in classes else 48
-                if {"size", "help-button"} & set(classes):
-                    least = 48
-                assert across >= 48, (name, label)
-                assert down >= least, (name, label)
 
 
 def test_reduced_motion_moves_the_page_at_once(make_visit: MakeVisit) -> None:
