@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from django.contrib.auth.models import Group
 
-from conftest import IS_ON_POSTGRESQL, SECRET_KEY
+from conftest import IS_ON_POSTGRESQL
 from harness.postgres import PostgresServer
 from harness.prepared_rows import put_rows_of
 from harness.site import Site, WebServer
