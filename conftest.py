@@ -54,6 +54,16 @@ def pytest_collection() -> Generator[None, Any, Any]:
         gc.enable()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class) -> list[pytest.Item] | None:
+    """Make no items on PostgreSQL of modules and classes that do not depend on the database.
+
+    They are most of the suite, and each worker would spend seconds to make them and leave them out.
+    """
+    is_unwanted = surroundings.is_worker and IS_ON_POSTGRESQL and collector.get_closest_marker("any_database")
+    return [] if is_unwanted else None
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Select and order the tests.
@@ -207,6 +217,45 @@ def with_content(_content: Path) -> Callable[[Path], None]:
 def with_clips(_clips: Path) -> Callable[[Path], None]:
     """Puts the default content and all its clips into a VAR_DIR, for a site with `provider_env`."""
     return partial(_copy_data, _clips)
+
+
+@pytest.fixture(scope="session")
+def migrated(
+    site_database: Any, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> WebServer:
+    """A site that is never started. The databases of all other sites are copies of its database."""
+    model = WebServer(tmp_path_factory.mktemp("model") / "var", site_database() | {"SECRET_KEY": SECRET_KEY})
+    if IS_ON_POSTGRESQL:
+        model.manage("migrate", "--verbosity", "0", check=True)
+    else:
+        request.getfixturevalue("with_tables")(model.var_dir)
+    return model
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, request: pytest.FixtureRequest
+) -> None:
+    """Let a worker's own database begin as a copy of the sites' database, because migrating takes seconds.
+
+    Its `migrate` then finds nothing to do. A run without workers needs no sites in most cases.
+    """
+    if not surroundings.is_worker:
+        return
+    from django.conf import settings
+
+    model: WebServer = request.getfixturevalue("migrated")
+    test = settings.DATABASES["default"]["TEST"]
+    if IS_ON_POSTGRESQL:
+        test["TEMPLATE"] = model.env["DATABASE_URL"].rpartition("/")[2]
+    else:
+        shutil.copy(model.var_dir / "lifereview.sqlite3", test["NAME"])
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Let Django keep the file that is copied above; the worker's folder is deleted in the end."""
+    return surroundings.is_worker and not IS_ON_POSTGRESQL
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from django.contrib.auth.models import Group
 
-from conftest import IS_ON_POSTGRESQL, SECRET_KEY
+from conftest import IS_ON_POSTGRESQL
 from harness.postgres import PostgresServer
 from harness.prepared_rows import put_rows_of
 from harness.site import Site, WebServer
@@ -24,19 +24,6 @@ Holding = Literal["", "content", "clips"]
 
 # A clean clone runs on SQLite, and wrong settings are refused before any database is opened.
 collect_ignore = ["test_make_run.py", "test_configuration.py"] if IS_ON_POSTGRESQL else []
-
-
-@pytest.fixture(scope="session")
-def migrated(
-    site_database: Any, with_tables: Callable[[Path], None], tmp_path_factory: pytest.TempPathFactory
-) -> WebServer:
-    """A site that is never started. The databases of all other sites are copies of its database."""
-    model = WebServer(tmp_path_factory.mktemp("model") / "var", site_database() | {"SECRET_KEY": SECRET_KEY})
-    if IS_ON_POSTGRESQL:
-        model.manage("migrate", "--verbosity", "0", check=True)
-    else:
-        with_tables(model.var_dir)
-    return model
 
 
 def copy_of(model: WebServer, var_dir: Path, postgres: PostgresServer | None) -> dict[str, str]:

@@ -6,7 +6,9 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -28,13 +30,37 @@ def is_test(path: Path) -> bool:
     return "tests" in path.relative_to(ROOT).parts
 
 
-def imported_modules(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+class Outline(NamedTuple):
+    """The parts of a module that these rules are about. The whole tree would take much memory."""
+
+    imported: list[str]
+    top_level: list[str]  # classes and functions
+    functions: list[str]  # at every depth
+    docstrings: list[str]
+
+
+@cache
+def outline(path: Path) -> Outline:
+    tree = ast.parse(path.read_text())
+    found = Outline([], [], [], [])
+    nodes: list[ast.AST] = [tree]
+    while nodes:
+        node = nodes.pop()
+        # Expressions hold none of these statements, and are most of a tree.
+        nodes += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr)]
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found.imported.extend(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found.imported.append(node.module)
+            found.imported.extend(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            found.docstrings.append(ast.get_docstring(node) or "")
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                found.functions.append(node.name)
+    found.top_level.extend(
+        node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)
+    )
+    return found
 
 
 def test_classes_and_public_functions_have_unique_names() -> None:
@@ -42,9 +68,9 @@ def test_classes_and_public_functions_have_unique_names() -> None:
     for path in python_files(*PRODUCT, "harness"):
         if is_test(path) or "migrations" in path.parts:
             continue
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
-                places[node.name].append(str(path.relative_to(ROOT)))
+        for name in outline(path).top_level:
+            if not name.startswith("_"):
+                places[name].append(str(path.relative_to(ROOT)))
     shared = {name: found for name, found in places.items() if len(found) > 1}
     assert not {name: shared[name] for name in shared.keys() - SHARED_BY_DJANGO - ENTRY_POINTS}
 
@@ -53,7 +79,7 @@ def test_test_modules_import_helpers_from_the_harness_and_never_from_each_other(
     found = [
         f"{path.relative_to(ROOT)}: {module}"
         for path in python_files(*PRODUCT, "harness", "bench", "tests")
-        for module in imported_modules(path)
+        for module in outline(path).imported
         if module.split(".")[0] in (*PRODUCT, "harness", "bench", "tests")
         and any(part.startswith("test_") for part in module.split("."))
     ]
@@ -66,7 +92,7 @@ def test_migrations_import_no_code_that_changes_with_the_product() -> None:
         f"{path.relative_to(ROOT)}: {module}"
         for path in python_files(*PRODUCT)
         if path.parent.name == "migrations"
-        for module in imported_modules(path)
+        for module in outline(path).imported
         if module.split(".")[0] in PRODUCT and not module.startswith(allowed)
     ]
     assert not found
@@ -76,7 +102,7 @@ def test_the_adoption_of_earlier_tables_imports_no_models() -> None:
     found = [
         f"{path.relative_to(ROOT)}: {module}"
         for path in python_files("ttscache/adoption")
-        for module in imported_modules(path)
+        for module in outline(path).imported
         if module.startswith(("ttscache.models", "narratives"))
     ]
     assert not found
@@ -98,7 +124,7 @@ def test_domain_modules_make_no_html(folder: str) -> None:
     found = [
         f"{path.relative_to(ROOT)}: {module}"
         for path in python_files(folder)
-        for module in imported_modules(path)
+        for module in outline(path).imported
         if module.startswith(makers)
     ]
     assert not found
@@ -124,27 +150,21 @@ OPENINGS = re.compile(
 SUBJECTLESS_NAME = re.compile(r"test_(?:it|its|they|their|one|what|who|whoever|those)_")
 
 
-def definitions(path: Path) -> Iterator[ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
-
-
 def test_no_docstring_opens_with_words_that_hide_its_subject() -> None:
     found = [
         f"{path.relative_to(ROOT)}: {text.splitlines()[0]}"
         for path in (ROOT / "conftest.py", *python_files(*CODE))
-        for node in definitions(path)
-        if (text := ast.get_docstring(node)) and OPENINGS.match(text)
+        for text in outline(path).docstrings
+        if OPENINGS.match(text)
     ]
     assert not found
 
 
 def test_the_name_of_a_test_says_what_it_is_about() -> None:
     found = [
-        f"{path.relative_to(ROOT)}: {node.name}"
+        f"{path.relative_to(ROOT)}: {name}"
         for path in python_files(*CODE)
-        for node in definitions(path)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and SUBJECTLESS_NAME.match(node.name)
+        for name in outline(path).functions
+        if SUBJECTLESS_NAME.match(name)
     ]
     assert not found

@@ -30,6 +30,7 @@ from ttscache.errors import (
     SpeedOutOfRange,
     TextRefused,
 )
+from ttscache.providers.connection import trusted_certificates
 from ttscache.providers.deadline import Deadline
 from ttscache.providers.refusals import refusal
 from ttscache.providers.sessions import IdleSessions, Manner, OpenSession
@@ -105,13 +106,15 @@ class RealtimeVoice:
 
     @cached_property
     def _client(self) -> OpenAI:
-        from openai import OpenAI
+        from openai import DefaultHttpx2Client, OpenAI
 
         return OpenAI(
             api_key=self._api_key,
             base_url=self._base_url or None,
             websocket_base_url=websocket_url(self._base_url) or None,
             max_retries=0,
+            # Nothing is sent over HTTP; a client of its own would read all certificates once more.
+            http_client=DefaultHttpx2Client(verify=trusted_certificates()),
         )
 
     @cached_property
