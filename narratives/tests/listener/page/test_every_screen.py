@@ -124,10 +124,14 @@ def test_a_journey_by_keyboard_alone_with_twelve_clips_on_one_press(visit: Visit
     assert "NotAllowedError" not in visit.page.evaluate("seen.refused")
 
 
-def test_on_every_screen_axe_finds_nothing_nothing_is_clipped_and_every_button_is_large(visit: Visit) -> None:
-    """One walk through all screens, with three looks at each."""
+def test_every_screen_is_open_to_all_is_never_clipped_has_large_buttons_and_names_once_whom_to_call(
+    visit: Visit,
+) -> None:
+    """One walk through all screens, with four looks at each."""
     found: list[tuple[str, Any]] = []
     for name in visit.screens():
+        lines = visit.page.get_by_text("Call Samaritans:").locator("visible=true")
+        expect(lines, name).to_have_count(2 if name == "reply" else 1)  # there, quietly, beside the reply too
         for look in (axe_in_every_colour, cut_off_when_enlarged, small_buttons):
             found += [(name, each) for each in look(visit.page, name)]
     assert found == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from contextlib import suppress
@@ -102,14 +103,11 @@ def test_the_page_never_moves_again_by_itself_once_the_listener_has_moved_it(mak
     assert scrolled(visit.page) == 0
 
 
-@pytest.mark.parametrize(("width", "height"), PHONES)
-def test_pause_and_the_way_on_are_in_reach_wherever_the_page_is(
-    make_visit: MakeVisit, width: int, height: int
-) -> None:
-    visit = make_visit(width, height)
+def test_pause_and_the_way_on_are_in_reach_wherever_the_page_is(visit: Visit) -> None:
     visit.begin().expect_sound()
     for name in ("Continue", "Save and continue"):
-        for part in (0, 0.5, 1):
+        for (width, height), part in itertools.product(PHONES, (0, 0.5, 1)):
+            visit.page.set_viewport_size({"width": width, "height": height})
             visit.page.evaluate(
                 "part => window.scrollTo(0, part * document.documentElement.scrollHeight)", part
             )
@@ -169,18 +167,13 @@ def test_a_break_help_another_voice_a_new_start_and_the_end_are_reachable_from_e
     assert len(boxes) == 1  # the same place on all of them
 
 
-@pytest.mark.parametrize(("width", "height"), PHONES)
-def test_not_now_is_as_much_in_sight_as_to_agree(make_visit: MakeVisit, width: int, height: int) -> None:
-    visit = make_visit(width, height)
+def test_not_now_is_as_much_in_sight_as_to_agree(make_visit: MakeVisit) -> None:
+    visit = make_visit(*PHONES[0])
     visit.open().press("Begin")
-    for name in ("I agree, continue", "Not now"):
-        expect(visit.button(name)).to_be_in_viewport(ratio=1)
-
-
-def test_whom_to_call_stands_once_on_each_screen_and_on_every_one(visit: Visit) -> None:
-    for name in visit.screens():
-        lines = visit.page.get_by_text("Call Samaritans:").locator("visible=true")
-        expect(lines, name).to_have_count(2 if name == "reply" else 1)  # there, quietly, beside the reply too
+    for width, height in PHONES:
+        visit.page.set_viewport_size({"width": width, "height": height})
+        for name in ("I agree, continue", "Not now"):
+            expect(visit.button(name)).to_be_in_viewport(ratio=1)
 
 
 def test_from_help_one_comes_back_to_the_words_one_was_writing(visit: Visit) -> None:
@@ -285,14 +278,12 @@ def test_on_a_slow_connection_sound_begins_before_all_of_it_is_there(
         assert [address for address in finished if "/api/audio/" in address]
 
 
-@pytest.mark.parametrize("is_same", [True, False])
-def test_a_clip_that_is_cut_off_is_read_on_or_anew_if_its_bytes_have_changed(
-    visit: Visit, is_same: bool
-) -> None:
+def test_a_clip_that_is_cut_off_is_read_on_or_anew_if_its_bytes_have_changed(visit: Visit) -> None:
     visit.open()
-    asked, read = visit.page.evaluate(READ_A_CLIP_THAT_IS_CUT, is_same)
-    assert asked == ["", "bytes=400-"]
-    assert read == ([1] * 400 + [2] * 600 if is_same else [2] * 1000)
+    for is_same in (True, False):
+        asked, read = visit.page.evaluate(READ_A_CLIP_THAT_IS_CUT, is_same)
+        assert asked == ["", "bytes=400-"]
+        assert read == ([1] * 400 + [2] * 600 if is_same else [2] * 1000)
 
 
 def test_an_address_that_is_not_here_has_a_kind_page_with_a_way_to_the_start(
