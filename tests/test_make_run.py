@@ -42,8 +42,8 @@ class Clone:
     def environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in KEPT_FROM_THE_SHELL if name in os.environ}
         pips = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-        # Compiling all modules takes pip half a minute, and Python compiles those that it loads. pip reads its
-        # variables by the name of what they set, so PIP_NO_COMPILE=1 would have it compile them.
+        # Compiling all modules takes pip half a minute, and Python compiles those that it loads.
+        # PIP_NO_COMPILE=1 would have pip compile: a variable is named like what it sets, not like the option.
         return kept | pips | {"PIP_COMPILE": "0"}
 
     def make(self, target: str) -> None:
