@@ -76,9 +76,10 @@ def headings(page: Path) -> set[str]:
 
 
 def rows_of(page: Path, heading: str) -> list[list[str]]:
-    """Return the cells of the table under this heading, without its first two lines."""
+    """Return the cells of the tables under this heading, without the first two lines of each."""
     section = page.read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
-    lines = [line for line in section.splitlines() if line.startswith("|")][2:]
+    tables = re.findall(r"(?:^\|.*\n?)+", section, re.MULTILINE)
+    lines = [line for table in tables for line in table.splitlines()[2:]]
     return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines]
 
 

@@ -1,4 +1,7 @@
-"""Predict the clips that a listener hears next from the clip they ask for now."""
+"""Predict the clips that a listener hears next from the clip they ask for now.
+
+ttscache/warming/prefetch.py has them made.
+"""
 
 from __future__ import annotations
 

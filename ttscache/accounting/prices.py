@@ -1,6 +1,7 @@
 """The cost of a provider call, before it is made and after.
 
-The prices, with their sources, are in defaults.LIST_PRICES; the setting TTS_PRICES may replace them.
+The prices, with their sources, are in defaults.LIST_PRICES, which TTS_PRICES may replace, and for models that
+charge by tokens in token_usage.TOKEN_PRICES.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Removes stale clips: their records and their bytes, in every tier.
+"""Removes stale clips: their records and their bytes, in every tier. The module stale says which.
 
 A run's list is fixed when it begins. Each batch removes the clips that are still stale, in one transaction
 that leaves an `Invalidation` for every process and host with a copy. So a prune may be killed at any point:

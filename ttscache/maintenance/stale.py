@@ -76,7 +76,10 @@ def _is_out_of_use() -> Q:
 
 
 def _is_held() -> Exists:
-    """Pinned: the audio of a draft, a live or recently live text, a system clip, or the reflection bank."""
+    """Pinned: the audio of a draft, a live or recently live text, a system clip, or a frequent reflection.
+
+    The reflection bank and voices that are being prepared are pinned, too.
+    """
     return Exists(Pin.objects.in_force().filter(content_hash=OuterRef("content_hash")))
 
 

@@ -1,6 +1,7 @@
 """Turns the refusal of an OpenAI-compatible service into one of our errors.
 
-Our errors never contain the service's message, which may quote the text or the key.
+Our errors never contain the service's message, which may quote the text or the key. Whether a refused call is
+made again is decided in generation/synthesizer.py.
 """
 
 from __future__ import annotations
