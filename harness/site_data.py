@@ -48,6 +48,19 @@ def set_live(site: Site, journey: str, is_live: bool) -> None:
     execute(site, "UPDATE narratives_journey SET is_live = %s WHERE slug = %s", is_live, journey)
 
 
+def default_journey(site: Site) -> int:
+    """Return the id of the journey that listeners get first."""
+    ((pk,),) = query(site, "SELECT id FROM narratives_journey WHERE is_default")
+    return int(pk)
+
+
+def id_of_text(site: Site, slug: str) -> int:
+    """Return the id of the default journey's text with this slug."""
+    sql = "SELECT id FROM narratives_narrative WHERE journey_id = %s AND slug = %s"
+    ((pk,),) = query(site, sql, default_journey(site), slug)
+    return int(pk)
+
+
 def new_token(site: Site, name: str = "harness", *, admin: bool = False) -> str:
     """Put an API token into the site's database. The command for this takes a second and more to load."""
     token = secrets.token_urlsafe(32)

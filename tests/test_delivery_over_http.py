@@ -13,7 +13,7 @@ from harness import http
 from harness.caller import Caller, clip_path, hash_of, phrase, sound_of
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
-from harness.site_data import files_of, new_token, query
+from harness.site_data import default_journey, files_of, id_of_text, new_token
 from harness.staff_accounts import put_session, put_user
 from harness.staff_session import StaffSession
 from harness.waiting import wait_until
@@ -239,11 +239,7 @@ def test_a_draft_plays_for_staff_only_and_published_words_play_for_all(
     caller.say(text)
     path = clip_path(hash_of(text))
     staff = StaffSession.begin(server)
-    ((pk, journey),) = query(
-        server,
-        "SELECT n.id, j.id FROM narratives_narrative n JOIN narratives_journey j ON j.id = journey_id"
-        " WHERE n.slug = 'outro' AND is_default",
-    )
+    pk, journey = id_of_text(server, "outro"), default_journey(server)
     form = {"title": "Thank you", "kind": "outro", "text": text, "slug": "outro", "journey": journey}
     assert staff.send(f"/admin/narratives/narrative/{pk}/change/", form).status == 302
     assert stranger.get(path).status == 404

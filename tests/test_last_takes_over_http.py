@@ -10,7 +10,7 @@ import pytest
 from harness.caller import Caller
 from harness.openai_server import OpenAIServer
 from harness.site import Site
-from harness.site_data import new_token, query, ready_clips
+from harness.site_data import default_journey, new_token, query, ready_clips
 from harness.staff_session import StaffSession
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
@@ -31,8 +31,7 @@ def site(make_site: MakeSite, running_openai: OpenAIServer) -> Iterator[Site]:
     day = (datetime.now(UTC) + timedelta(days=20)).date()
     with make_site(Site, TTS_MODEL="tts-1-hd", TTS_MODEL_SHUTDOWN=f"tts-1-hd={day}") as site:
         wait_until(lambda: ready_clips(site) == CLIPS_OF_THE_JOURNEY, "the journey's clips", seconds=120)
-        ((journey,),) = query(site, "SELECT id FROM narratives_journey WHERE is_default")
-        draft = {"journey": journey, "title": "Draft", "kind": "question", "text": DRAFT}
+        draft = {"journey": default_journey(site), "title": "Draft", "kind": "question", "text": DRAFT}
         added = StaffSession.begin(site, "eve").send("/admin/narratives/narrative/add/", draft)
         assert added.status == 302, added.status
         yield site

@@ -12,7 +12,7 @@ import pytest
 from harness.caller import Caller, hash_of, sound_of
 from harness.openai_server import OpenAIServer
 from harness.site import Site
-from harness.site_data import execute, query, ready_clips
+from harness.site_data import default_journey, execute, id_of_text, ready_clips
 from harness.staff_session import StaffSession
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
@@ -22,7 +22,6 @@ pytestmark = [pytest.mark.site, pytest.mark.long_on_postgresql, pytest.mark.time
 VOICES = ("nova", "onyx")
 CHANGED = ("q01", "q02", "q03")
 LOOKS = 200
-OF_THE_JOURNEY = "journey_id = (SELECT id FROM narratives_journey WHERE is_default)"
 WORK = """
 from narratives import publishing
 from ttscache import hooks
@@ -57,16 +56,10 @@ def staff(site: Site) -> StaffSession:
 
 
 def publish(staff: StaffSession, words: str, slugs: tuple[str, ...] = CHANGED) -> None:
-    for slug in slugs:
-        change = f"UPDATE narratives_narrative SET text = %s WHERE slug = %s AND {OF_THE_JOURNEY}"
-        execute(staff.site, change, f"{words} {slug}?", slug)
-    staff.publish([text_of(staff.site, slug) for slug in slugs])
-
-
-def text_of(site: Site, slug: str) -> int:
-    """Return the number of this text of the journey."""
-    sql = f"SELECT id FROM narratives_narrative WHERE slug = %s AND {OF_THE_JOURNEY}"
-    return int(query(site, sql, slug)[0][0])
+    texts = {id_of_text(staff.site, slug): f"{words} {slug}?" for slug in slugs}
+    for pk, text in texts.items():
+        execute(staff.site, "UPDATE narratives_narrative SET text = %s WHERE id = %s", text, pk)
+    staff.publish(list(texts))
 
 
 def questions(caller: Caller, voice: str) -> list[dict[str, Any]]:
@@ -158,8 +151,7 @@ def test_a_missed_switch_happens_at_the_next_start(
     site: Site, staff: StaffSession, openai: OpenAIServer
 ) -> None:
     """The process that ended the run was killed before it could switch."""
-    ((journey,),) = query(site, "SELECT id FROM narratives_journey WHERE is_default")
-    assert staff.say_yes(f"/admin/narratives/journey/{journey}/waiting/withdraw/").status == 302
+    assert staff.say_yes(f"/admin/narratives/journey/{default_journey(site)}/waiting/withdraw/").status == 302
     openai.behave(gate_before_headers=True)
     publish(staff, "Late", ("q05",))
     site.stop()

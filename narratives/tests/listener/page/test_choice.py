@@ -11,7 +11,7 @@ from harness.axe import serious
 from harness.listener_visit import Visit
 from harness.optional import skipped_when_unavailable
 from harness.site import Site
-from harness.site_data import query, set_live
+from harness.site_data import default_journey, id_of_text, set_live
 from harness.staff_session import StaffSession
 from narratives.tests.listener.page.conftest import MakeVisit
 
@@ -19,7 +19,6 @@ pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 GENTLE = "Life Review (gentle)"
 ANSWER = "We had a garden with apple trees."
-OF_THE_JOURNEY = "journey_id = (SELECT id FROM narratives_journey WHERE is_default)"
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +78,8 @@ def test_a_question_taken_out_in_mid_journey_loses_neither_place_nor_answer(site
     visit.box.fill(ANSWER)
     visit.box.blur()
     staff = StaffSession.begin(site)
-    ((journey, number),) = query(
-        site, f"SELECT journey_id, id FROM narratives_narrative WHERE slug = 'q01' AND {OF_THE_JOURNEY}"
-    )
-    publish = f"/admin/narratives/journey/{journey}/publish/"
+    number = id_of_text(site, "q01")
+    publish = f"/admin/narratives/journey/{default_journey(site)}/publish/"
     assert staff.send(f"/admin/narratives/narrative/{number}/delete/", {"post": "yes"}).status == 302
     assert staff.say_yes(publish).status == 302
     try:
