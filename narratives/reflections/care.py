@@ -1,7 +1,7 @@
 """How much care an answer needs, as narratives/safety/gate.py decides.
 
-The gate is loaded for the first answer, or by load_safety_gate(). Its two layers
-take a sixth of a second to load, which the commands and tasks of the site can save.
+The gate is loaded for the first answer, or by load_safety_gate(). That takes a sixth of a second, which the
+commands and tasks of the site can save.
 """
 
 from __future__ import annotations

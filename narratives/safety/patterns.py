@@ -84,7 +84,7 @@ def _closing_bracket(pattern: str) -> int:
 class LatePattern:
     """A regular expression that is compiled for the first text that it is tried on.
 
-    Compiling all rules takes a third of a second, and an answer has the first words of a few.
+    Compiling all rules takes a fifth of a second, and an answer has the first words of a few.
     """
 
     def __init__(self, source: str) -> None:
