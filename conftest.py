@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -305,8 +306,9 @@ def openai(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
 
 
 @pytest.fixture(autouse=True)
-def _surroundings(settings: Any, tmp_path: Path) -> Iterator[None]:
+def _surroundings(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give each test plain static files, its own folder of local clips, and an empty cache."""
+    from lifereview.database_cache import CountingCache
     from ttscache import adaptive_cache, wiring
     from ttscache.api.throttling import ask_cache_again
     from ttscache.delivery.waiting_room import waiting_room
@@ -321,6 +323,8 @@ def _surroundings(settings: Any, tmp_path: Path) -> Iterator[None]:
     # Not OpenAI's own address: its announced shutdown dates would make tests depend on the day.
     elsewhere = {"openai_base_url": "http://speech.invalid/v1"}
     settings.TTSCACHE = {**settings.TTSCACHE, **elsewhere, "files_dir": tmp_path / "clips"}
+    # Each hundredth count of a process clears the table, which a test that counts statements would see.
+    monkeypatch.setattr(CountingCache, "_counts", count(1))
     caches = (
         adaptive_cache.forget_process_results,
         partial(adaptive_cache.shared_cache.note, is_there=True),
