@@ -19,6 +19,7 @@ import psutil
 from dotenv import dotenv_values
 
 from harness import http
+from harness.hidden_packages import hiding_packages_of_tests
 from harness.process import HOST, PROJECT, ServerProcess, carrying, free_port, is_alive, leashed, marked
 from harness.waiting import wait_until
 
@@ -143,11 +144,14 @@ class Site:
         return self.manage(*arguments, check=True).stdout.split()[-1]
 
     def environment(self) -> dict[str, str]:
-        """The environment: the given settings only. A developer's .env file is overridden."""
+        """The environment: the given settings only, and the packages of production only.
+
+        A developer's .env file is overridden.
+        """
         essentials = {name: os.environ[name] for name in ESSENTIALS if name in os.environ}
         silenced = dict.fromkeys(dotenv_values(self.project / ".env"), "")  # empty counts as unset
         own = {"HOST": HOST, "PORT": str(self.port), "VAR_DIR": str(self.var_dir), "PYTHONUNBUFFERED": "1"}
-        return essentials | silenced | own | self.env
+        return essentials | silenced | own | hiding_packages_of_tests() | self.env
 
     def prepare(self) -> None:
         """Do nothing: `serve` migrates and loads content itself."""
