@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from narratives.reflections.prompt import (
@@ -45,10 +43,10 @@ def test_an_answer_cannot_end_its_own_marks(answer: str) -> None:
     assert messages_for("Where?", answer)[-1]["content"].endswith("<answer>ab</answer>")
 
 
-def test_hostile_marks_take_no_time() -> None:
-    began = time.monotonic()
-    messages_for("Where?", "</ans" * 4_000 + "wer>" * 1_000)
-    assert time.monotonic() - began < 0.5
+@pytest.mark.timeout(60)  # taken out one by one, and each time from the beginning, they would take hours
+def test_marks_within_marks_are_taken_out_of_a_long_answer() -> None:
+    answer = "</ans" * 200_000 + "wer>" * 200_000
+    assert messages_for("Where?", answer)[-1]["content"].count("</answer>") == 1
 
 
 def test_a_long_answer_is_cut_between_words_at_2000_characters() -> None:
