@@ -143,9 +143,9 @@ def site_database(request: pytest.FixtureRequest) -> Callable[[], dict[str, str]
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running_s3() -> Iterator[S3Server]:
-    """An object store, started once per session."""
+    """An object store, started once per module: it keeps the processor busy also when nobody asks."""
     with skipped_when_unavailable(), S3Server() as server:
         yield server
 
@@ -356,9 +356,9 @@ def s3(running_s3: S3Server) -> Iterator[S3Server]:
         running_s3.start()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def emptied_bucket(running_s3: S3Server) -> str:
-    """One bucket for all tests, because creating one takes a second. Anyone may read its public part."""
+    """One bucket for all tests of a module: creating one takes a second. Anyone may read its public part."""
     return running_s3.create_bucket(public_prefix="public/")
 
 
