@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 
+from harness.emptied_tables import empty_tables
 from harness.report_rows import BEGINS, NOW
 from ttscache.accounting.ledger import Ledger, RequestedClip
 from ttscache.accounting.rollup import roll_up
-from ttscache.models import ContentType, DailyRequests, LastProviderOutcome, Spending, Usage
+from ttscache.models import ContentType, Usage
 from ttscache.reports.costs import money
 from ttscache.reports.hit_rates import Rate, request_figures
 from ttscache.reports.scope import VIEWS, Scope
@@ -60,8 +62,7 @@ def recorded(django_db_setup: None, django_db_blocker: Any) -> Iterator[list[Req
         assert ledger.flush()
         roll_up(NOW)
         yield requests
-        for model in (Usage, Spending, DailyRequests, LastProviderOutcome):
-            model.objects.all().delete()
+        empty_tables(connection)
 
 
 def _record(chance: random.Random, clock: list[float], ledger: Ledger) -> list[Request]:
