@@ -76,8 +76,6 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "whitenoise.runserver_nostatic",
-    "django.contrib.staticfiles",
     "corsheaders",
     "rest_framework",
     "drf_spectacular",
@@ -85,8 +83,10 @@ INSTALLED_APPS = [
     "django_otp",
     "django_otp.plugins.otp_totp",
     "django_otp.plugins.otp_static",
-    "lifereview",  # before django_q, because it replaces the command qcluster
+    "lifereview",  # before django_q and staticfiles, because it replaces their qcluster and collectstatic
     "django_q",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
     "axes",
     "ttscache",
     "narratives",

@@ -26,6 +26,11 @@ class StaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[
     """Also rewrites the imports of JavaScript modules, so that a page never mixes old and new scripts."""
 
     support_js_module_import_aggregation = True
+    # The comments that name source maps stay as they are: no map is collected.
+    patterns = tuple(
+        (files, tuple(pattern for pattern in patterns if "sourceMappingURL" not in str(pattern)))
+        for files, patterns in CompressedManifestStaticFilesStorage.patterns
+    )
 
     def create_compressor(self, **options: Any) -> Compressor:
         """Compress with gzip alone: Brotli takes a minute for these files, and does so at every upgrade."""

@@ -15,7 +15,6 @@ from django.core.management import call_command
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from lifereview.management.commands.collectstatic import Command as CollectStatic
 from lifereview.static_files import StaticFiles, StaticFilesStorage
 
 pytestmark = pytest.mark.any_database
@@ -29,13 +28,17 @@ def source(tmp_path: Path) -> Path:
 
 
 def collect(source: Path) -> list[str]:
-    """Collect as collectstatic does, and return the names that were hashed anew."""
+    """Collect as collectstatic does, and return the names that were hashed anew. Raises what it would raise."""
     storage = StaticFilesStorage(location=source.with_name("collected"))
     storage.delete("page.css")
     with (source / "page.css").open("rb") as css:
         storage.save("page.css", css)
     paths = {"page.css": (FileSystemStorage(source), "page.css")}
-    return [name for name, _, _ in storage.post_process(paths)]
+    results = list(storage.post_process(paths))
+    for _, _, outcome in results:
+        if isinstance(outcome, Exception):
+            raise outcome
+    return [name for name, _, _ in results]
 
 
 def test_unchanged_static_files_are_collected_once(source: Path) -> None:
@@ -60,15 +63,24 @@ def test_an_interrupted_collection_of_static_files_is_repeated(
     assert "page.css" in collect(source)
 
 
-def test_a_viewer_that_no_page_loads_is_not_collected(
+def test_static_files_that_no_page_loads_are_not_collected(
     settings: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings.STATIC_ROOT = tmp_path
-    call_command(CollectStatic(), interactive=False, dry_run=True, verbosity=1)
+    call_command("collectstatic", interactive=False, dry_run=True, verbosity=1)
     collected = capsys.readouterr().out
 
     assert "swagger-ui-bundle.js" in collected and "admin" in collected
     assert "redoc" not in collected and "rest_framework" not in collected
+    assert ".map" not in collected
+
+
+def test_a_style_sheet_whose_source_map_is_not_collected_is_named_and_compressed(source: Path) -> None:
+    (source / "page.css").write_text(
+        "body { color: black; }" * 100 + "\n/*# sourceMappingURL=page.css.map */\n"
+    )
+    collect(source)
+    assert list(source.with_name("collected").glob("page.*.css.gz"))
 
 
 # --- one ETag for each representation --------------------------------------------------------------------

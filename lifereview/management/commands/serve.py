@@ -8,7 +8,9 @@ import secrets
 import sys
 import time
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NoReturn
@@ -80,7 +82,21 @@ class Command(BaseCommand):
         if disk:
             self.stderr.write(f"{disk}. Until then this host keeps no clips of its own.")
         require_database()
-        _prepare_tables_and_static_files()
+        with _static_files_beside():
+            password = self._prepare_data()
+        connections.close_all()
+        self._tell(password)
+        cluster = [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"]
+        supervisor = Supervisor(
+            [_web_server(), Child("The task cluster", cluster, ClusterWatch(), niceness=CLUSTER_NICENESS)],
+            stopping_mark=_stopping_mark(),
+            ends_with_parent=end_with_parent,
+        )
+        sys.exit(supervisor.run())
+
+    def _prepare_data(self) -> str:
+        """Make the tables, and what stands in them at a start. Returns the first user's password, or ""."""
+        call_command("migrate", verbosity=0)
         # First in the queue, so that the cluster reports that it works before it is busy.
         async_task("ttscache.tasks.heartbeat", task_name="heartbeat", save=False)
         load_shipped_content()
@@ -92,16 +108,7 @@ class Command(BaseCommand):
         make_what_waits(requested_by="the start of the service")
         make_pending(requested_by="the start of the service")
         activate_ready_publications()
-        password = self._create_first_user()
-        connections.close_all()
-        self._tell(password)
-        cluster = [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"]
-        supervisor = Supervisor(
-            [_web_server(), Child("The task cluster", cluster, ClusterWatch(), niceness=CLUSTER_NICENESS)],
-            stopping_mark=_stopping_mark(),
-            ends_with_parent=end_with_parent,
-        )
-        sys.exit(supervisor.run())
+        return self._create_first_user()
 
     def _only_play(self, why: str, end_with_parent: bool) -> NoReturn:
         """Serve what was made before, without a cluster and without a change, until the disk can be written.
@@ -179,12 +186,13 @@ def _stopping_mark() -> Path:
     return mark
 
 
-def _prepare_tables_and_static_files() -> None:
-    """Make both at once, in two processes: at the first start each takes seconds."""
+@contextmanager
+def _static_files_beside() -> Iterator[None]:
+    """Collect the static files in another process while the block runs; the first time takes seconds."""
     connections.close_all()  # a connection must not be shared with a forked process
     with ProcessPoolExecutor(1, get_context("fork")) as beside:
         collected = beside.submit(_collect_static_files)
-        call_command("migrate", verbosity=0)
+        yield
         collected.result()
 
 
