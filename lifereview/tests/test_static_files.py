@@ -28,7 +28,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def collect(source: Path) -> list[str]:
-    """Collect as collectstatic does, and return the names that were hashed anew. Raises what it would raise."""
+    """Collect as collectstatic does; returns the names that were hashed anew. Raises what it would raise."""
     storage = StaticFilesStorage(location=source.with_name("collected"))
     storage.delete("page.css")
     with (source / "page.css").open("rb") as css:
