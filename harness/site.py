@@ -71,8 +71,9 @@ class Site:
         """Start it and wait until it answers. Raises RuntimeError, with the end of its log, otherwise."""
         self.var_dir.mkdir(parents=True, exist_ok=True)
         self.prepare()
+        env = hiding_packages_of_tests() | self.environment()
         self._server = ServerProcess(
-            self.command(), log=self.log_path, env=self.environment(), cwd=self.project, mark=self._mark
+            self.command(), log=self.log_path, env=env, cwd=self.project, mark=self._mark
         )
         self._server.wait_until_ready(self.is_healthy, seconds=self.start_seconds)
 
@@ -126,7 +127,7 @@ class Site:
         done = subprocess.run(
             leashed([self.python, "manage.py", *arguments]),
             cwd=self.project,
-            env=marked(self.environment(), self._mark),
+            env=marked(hiding_packages_of_tests() | self.environment(), self._mark),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -144,14 +145,11 @@ class Site:
         return self.manage(*arguments, check=True).stdout.split()[-1]
 
     def environment(self) -> dict[str, str]:
-        """The environment: the given settings only, and the packages of production only.
-
-        A developer's .env file is overridden.
-        """
+        """The environment: the given settings only. A developer's .env file is overridden."""
         essentials = {name: os.environ[name] for name in ESSENTIALS if name in os.environ}
         silenced = dict.fromkeys(dotenv_values(self.project / ".env"), "")  # empty counts as unset
         own = {"HOST": HOST, "PORT": str(self.port), "VAR_DIR": str(self.var_dir), "PYTHONUNBUFFERED": "1"}
-        return essentials | silenced | own | hiding_packages_of_tests() | self.env
+        return essentials | silenced | own | self.env
 
     def prepare(self) -> None:
         """Do nothing: `serve` migrates and loads content itself."""
