@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 from django.urls import reverse
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from harness.admin_pages import admin_address
 from harness.optional import skipped_when_unavailable
+from harness.process import PROJECT
 from harness.reach import obstacles
 from narratives.models import Journey, Narrative
 
@@ -18,6 +19,15 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 PHONE = {"width": 390, "height": 844}
 TEXTS = reverse("admin:narratives_narrative_changelist")
 MOST_STOPS = 60
+# What a slow network does: the parser waits for the rest in the middle of a button.
+ARRIVE_IN_PIECES = """async (pieces) => {
+  document.open();
+  for (const piece of pieces) {
+    document.write(piece);
+    await new Promise((arrives) => setTimeout(arrives, 50));
+  }
+  document.close();
+}"""
 
 
 def problems(page: Page) -> dict[str, list[str]]:
@@ -47,6 +57,18 @@ def test_every_control_of_a_list_can_be_reached_on_a_phone_and_no_icon_is_read_a
     page.get_by_role("button", name="Filters", exact=True).click()
     expect(page.locator("#changelist-filter")).to_be_visible()
     assert problems(page) == {}
+
+
+def test_a_button_that_arrives_in_two_pieces_is_named_by_its_words(browser: Browser) -> None:
+    script = (PROJECT / "ttscache" / "static" / "ttscache" / "reachable.js").read_text()
+    icon = '<span class="material-symbols-outlined">volume_up</span>'
+    page = browser.new_page()
+    page.evaluate(
+        ARRIVE_IN_PIECES,
+        [f"<head><script>{script}</script></head><body><button>{icon}", "Hear it</button></body>"],
+    )
+
+    expect(page.get_by_role("button")).to_have_accessible_name("Hear it")
 
 
 def test_the_filters_of_a_list_work_by_keyboard_alone(

@@ -58,13 +58,16 @@
     found(".simplebar-content-wrapper").forEach(nameScrolling);
   }
 
-  // Also what htmx and Alpine add later.
-  new MutationObserver((changes) => {
-    for (const { addedNodes } of changes) {
-      for (const node of addedNodes) if (node instanceof Element) mend(node);
-    }
-  }).observe(document.documentElement, { childList: true, subtree: true });
-  document.addEventListener("DOMContentLoaded", () => mend(document.body)); // elements are parsed piece by piece
+  // Once all is there: while a page arrives, a button may have its icon and not yet its words.
+  document.addEventListener("DOMContentLoaded", () => {
+    mend(document.body);
+    // Also what htmx and Alpine add later.
+    new MutationObserver((changes) => {
+      for (const { addedNodes } of changes) {
+        for (const node of addedNodes) if (node instanceof Element) mend(node);
+      }
+    }).observe(document.documentElement, { childList: true, subtree: true });
+  });
 
   // Unfold's frame has no landmarks, by which people who use a screen reader find what a page is about.
   document.addEventListener("DOMContentLoaded", () => {
