@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from harness.audit import GOOD, UNKNOWN, UNREACHABLE, WEAK, verdict
+from harness.locked_packages import locked_packages
 from harness.process import PROJECT
 
 pytestmark = pytest.mark.any_database
 
 LISTS = ("requirements", "requirements-dev", "requirements-tools")
-_HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
 
 def chosen_in(name: str) -> dict[str, str]:
@@ -28,20 +28,12 @@ def chosen_in(name: str) -> dict[str, str]:
 
 def locked_in(name: str) -> dict[str, tuple[str, set[str]]]:
     """The packages that pip installs, with their versions and hashes."""
-    return {package: (version, hashes) for package, version, hashes in _entries(name)}
-
-
-def _entries(name: str) -> Iterator[tuple[str, str, set[str]]]:
-    joined = (PROJECT / f"{name}.txt").read_text().replace("\\\n", " ")
-    for line in joined.splitlines():
-        if line.strip() and not line.strip().startswith("#"):
-            told = Requirement(line.partition("--hash")[0].strip())
-            yield canonicalize_name(told.name), str(told.specifier), set(_HASH.findall(line))
+    return {package: (version, hashes) for package, version, hashes in locked_packages(name)}
 
 
 @pytest.mark.parametrize("name", LISTS)
 def test_every_package_is_locked_to_one_version_with_hashes(name: str) -> None:
-    entries = list(_entries(name))
+    entries = list(locked_packages(name))
     assert len({package for package, _, _ in entries}) == len(entries)
     for package, version, hashes in entries:
         assert re.fullmatch(r"==[\w.]+", version), package

@@ -146,7 +146,7 @@ def test_a_slow_model_is_cut_off_in_time_and_its_call_is_paid_for(
     with pytest.raises(ProviderTimeout):
         complete(new_model(), seconds=0.5)
 
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 2
     assert booked() == [("gpt-6-luna", "provider_timeout", 1)]
     assert BudgetDay.objects.get().committed_microusd > 0
 
