@@ -10,15 +10,14 @@ from __future__ import annotations
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from operator import attrgetter
 
 from ttscache.tiers import Entry
 
 SMALL_SHARE = 0.1  # of the bytes: for clips that are new
 MOVES_ON = 2  # a new clip that is requested so often again moves from the small queue to the main one
-MOST_COUNTED = 3  # requests; each of them spares a clip of the main queue once
+MOST_COUNTED = 3  # of a clip's requests; each of them spares it in the main queue once
 MOST_GHOSTS = 10_000
 
 _OVERHEAD_BYTES = 1_000  # an Entry, its strings and its places in the queues, measured generously
@@ -53,19 +52,19 @@ class MemoryTier:
         self._small_used = self._main_used = self._ghost_used = 0
         self._writing = threading.Lock()
 
+    # Every hit passes the next two, so they share no code: a call costs as much as all that they do.
     def get(self, content_hash: str) -> Entry | None:
-        return self._requested(content_hash, lambda _: True)
+        kept = self._clips.get(content_hash)
+        if kept is None:
+            return None
+        kept.requests += 1  # two threads may count one request; an approximation will do
+        return kept.entry
 
     def get_published(self, content_hash: str) -> Entry | None:
-        return self._requested(content_hash, attrgetter("is_published"))
-
-    def _requested(self, content_hash: str, is_wanted: Callable[[Entry], bool]) -> Entry | None:
-        """Return the clip and count the request, if it is there and wanted."""
         kept = self._clips.get(content_hash)
-        if kept is None or not is_wanted(entry := kept.entry):
+        if kept is None or not (entry := kept.entry).is_published:
             return None
-        if kept.requests < MOST_COUNTED:
-            kept.requests += 1  # two threads may count one request; an approximation will do
+        kept.requests += 1
         return entry
 
     def put(self, entry: Entry) -> None:
@@ -169,7 +168,7 @@ class MemoryTier:
             if not kept.requests:
                 self._remove(content_hash)
                 return
-            kept.requests -= 1
+            kept.requests = min(kept.requests, MOST_COUNTED) - 1
             self._main.move_to_end(content_hash)
 
     def _remember_ghost(self, content_hash: str, size: int) -> None:
