@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.signals import setting_changed
 
-from ttscache.defaults import HIT_RATE_TARGETS, LIST_PRICES, Price
+from ttscache.defaults import HIT_RATE_TARGETS
+from ttscache.price_list import LIST_PRICES, TOKEN_PRICES, Price, TokenPrice
 from ttscache.speech import (
     EMBEDDED_MODEL,
     LEGACY_MODEL,
@@ -23,7 +24,6 @@ from ttscache.speech import (
     VoiceRendition,
     is_realtime,
 )
-from ttscache.token_usage import TOKEN_PRICES, TokenPrice
 
 
 @dataclass(frozen=True, kw_only=True)

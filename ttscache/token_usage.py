@@ -1,4 +1,4 @@
-"""Token usage and prices, for providers that charge by tokens."""
+"""The tokens of a response, for providers that charge by them. Their prices stand in price_list.py."""
 
 from __future__ import annotations
 
@@ -18,33 +18,6 @@ class TokenUsage:
     text_out: int = 0
     audio_out: int = 0
     is_estimate: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TokenPrice:
-    """US dollars for a million tokens, which are micro-dollars for one token.
-
-    Input that the provider has cached may cost less; we count it in full. The prices below are those of
-    https://platform.openai.com/docs/pricing.
-    """
-
-    text_in: float
-    text_out: float
-    audio_out: float
-
-    def usd(self, usage: TokenUsage) -> float:
-        return self.microusd(usage) / 1e6
-
-    def microusd(self, usage: TokenUsage) -> float:
-        return (
-            usage.text_in * self.text_in + usage.text_out * self.text_out + usage.audio_out * self.audio_out
-        )
-
-
-TOKEN_PRICES = {
-    "gpt-realtime-2.1-mini": TokenPrice(text_in=0.60, text_out=2.40, audio_out=20.0),
-    "gpt-6-luna": TokenPrice(text_in=0.10, text_out=0.50, audio_out=0.0),  # writes the reflections
-}
 
 
 def text_tokens(text: str) -> int:

@@ -13,10 +13,9 @@ from ttscache.defaults import (
     COMPRESSION_MODES,
     FALLBACKS,
     HIT_RATE_TARGETS,
-    LIST_PRICES,
     PROVIDERS,
-    Price,
 )
+from ttscache.price_list import LIST_PRICES, Price
 from ttscache.speech import OPENAI_VOICES
 
 

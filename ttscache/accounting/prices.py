@@ -1,14 +1,13 @@
 """The cost of a provider call, before it is made and after.
 
-The prices, with their sources, are in defaults.LIST_PRICES, which TTS_PRICES may replace, and for models that
-charge by tokens in token_usage.TOKEN_PRICES.
+The prices, with their sources, are in ttscache/price_list.py; TTS_PRICES may replace them.
 """
 
 from __future__ import annotations
 
 from ttscache.audio import longest_seconds
 from ttscache.conf import conf
-from ttscache.defaults import Price
+from ttscache.price_list import Price
 from ttscache.providers.realtime import most_usage, typical_usage
 from ttscache.speech import SpeechRequest
 from ttscache.token_usage import AUDIO_TOKENS_A_SECOND, TokenUsage

@@ -11,6 +11,7 @@ from django.db.models import Count, QuerySet, Sum
 from ttscache import hooks
 from ttscache.conf import conf
 from ttscache.models import Clip, ContentType, Pin, Rendition
+from ttscache.price_list import TOKEN_PRICES
 from ttscache.renditions.current import fixed_renditions, live_rendition
 from ttscache.renditions.retirement import (
     can_still_be_made,
@@ -20,7 +21,6 @@ from ttscache.renditions.retirement import (
     retires_on,
 )
 from ttscache.speech import EMBEDDED_MODEL, OPENAI_VOICES, REALTIME_VOICES, VoiceRendition, is_realtime
-from ttscache.token_usage import TOKEN_PRICES
 from ttscache.warming import ClipSpec, Plan, plan
 from ttscache.warming.takeover import Progress, progress_of_takeover
 

@@ -11,7 +11,8 @@ import pytest
 from lifereview.env.reader import Environment
 from lifereview.env.speech import ttscache_settings
 from ttscache.conf import Conf
-from ttscache.defaults import HIT_RATE_TARGETS, LIST_PRICES, Price
+from ttscache.defaults import HIT_RATE_TARGETS
+from ttscache.price_list import LIST_PRICES, Price
 
 pytestmark = pytest.mark.any_database
 

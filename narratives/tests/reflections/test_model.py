@@ -9,7 +9,6 @@ import pytest
 
 from harness.openai_server import OpenAIServer
 from narratives.reflections.model import PARAMETERS, ReflectionModel
-from ttscache.defaults import LIST_PRICES, Price
 from ttscache.errors import (
     BudgetExhausted,
     KeyRefused,
@@ -23,6 +22,7 @@ from ttscache.errors import (
 )
 from ttscache.models import BudgetDay, LastProviderOutcome, ModelNotice, Spending
 from ttscache.monitoring import alerts
+from ttscache.price_list import LIST_PRICES, Price
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db(transaction=True)

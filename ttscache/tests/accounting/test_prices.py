@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ttscache.accounting.prices import cost_usd, is_priced, list_price_usd, most_usd
-from ttscache.defaults import LIST_PRICES, Price
+from ttscache.price_list import LIST_PRICES, Price
 from ttscache.speech import SpeechRequest
 from ttscache.token_usage import TokenUsage
 

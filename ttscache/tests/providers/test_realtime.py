@@ -25,11 +25,12 @@ from ttscache.errors import (
     TextRefused,
     VoiceNotInUse,
 )
+from ttscache.price_list import TOKEN_PRICES
 from ttscache.providers import sessions
 from ttscache.providers.realtime import PART_CHARACTERS, READ_ALOUD, RealtimeVoice, most_usage, websocket_url
 from ttscache.providers.refusals import refusal
 from ttscache.speech import REALTIME_VOICES, SpeechRequest, is_realtime
-from ttscache.token_usage import TOKEN_PRICES, TokenUsage
+from ttscache.token_usage import TokenUsage
 
 pytestmark = pytest.mark.any_database
 
