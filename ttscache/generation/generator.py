@@ -21,18 +21,15 @@ from ttscache.conf import conf
 from ttscache.connections import release_connections
 from ttscache.coordination.leases import Cooldown, HeldLease, Leases
 from ttscache.errors import (
-    BrokenAudio,
     Busy,
-    Fault,
     ModelRetired,
     NotKept,
     ProviderTimeout,
-    Reworded,
     SpeechError,
     StoreUnavailable,
-    TextRefused,
     error_of,
 )
+from ttscache.generation.failure_memory import fault_in, memory_of
 from ttscache.generation.job import GenerationJob
 from ttscache.generation.recording import Recording
 from ttscache.generation.refused_takes import forget_take, keep_take
@@ -46,11 +43,7 @@ from ttscache.tiers.chain import Hit, TierChain
 logger = logging.getLogger(__name__)
 
 FOLLOW_SECONDS = 0.05  # between two looks, so that followers have a stored clip within 150 ms
-REFUSED_SECONDS = 600  # how long a refused text is not sent again
-BROKEN_SECONDS = 600  # how long a text that came out broken waits: each attempt may cost
-UNTIL_STAFF_ASK_SECONDS = 100 * 365 * 86_400.0  # after the second broken clip, or a reworded one
 BEHIND_FIRST_SECONDS = 0.5  # how long a request waits for an earlier one to begin the recording
-NOT_KEPT_SECONDS = 10  # how long a clip that no tier could store is not made again
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,21 +193,6 @@ class Generator:
         except Error:
             logger.warning("The lease of clip %s expires by itself: the database does not answer.", held.name)
 
-    def _remembered(self, failure: SpeechError, held: HeldLease) -> tuple[str, float]:
-        """The error code to leave in the lease, and for how many seconds nobody may try again."""
-        if isinstance(failure, BrokenAudio) and failure.is_about_text:
-            was_broken = failure.is_repeated or held.remembers.startswith(BrokenAudio.remembered_as)
-            # While the provider breaks the clips of many texts, this text is probably not the cause.
-            failure.waits_for_staff = was_broken and not self.synthesizer.circuit.is_open
-            seconds = UNTIL_STAFF_ASK_SECONDS if failure.waits_for_staff else BROKEN_SECONDS
-            return failure.remembered_fault, seconds
-        if isinstance(failure, Reworded):
-            is_outage = self.synthesizer.circuit.is_open
-            return Reworded.remembered_as, BROKEN_SECONDS if is_outage else UNTIL_STAFF_ASK_SECONDS
-        if isinstance(failure, TextRefused):
-            return failure.code, REFUSED_SECONDS
-        return failure.code, NOT_KEPT_SECONDS if isinstance(failure, NotKept) else 0.0
-
     # --- in the recording's thread ------------------------------------------------------------------------
     def _make(self, job: GenerationJob, held: HeldLease | None, recording: Recording) -> Entry:
         try:
@@ -241,7 +219,7 @@ class Generator:
                 left_behind = "", 0.0
                 return found.entry
             recording.is_made_here = True
-            spoken = self.synthesizer.synthesize(job, recording, refused_before=_fault_in(held.remembers))
+            spoken = self.synthesizer.synthesize(job, recording, refused_before=fault_in(held.remembers))
             entry = _entry_of(spoken, job)
             recording.mark_synthesized()
             if not self._still_ours(held) and not self._is_to_be_made_again(job):
@@ -258,7 +236,8 @@ class Generator:
                     raise NotKept  # storing it here only would differ from the old clip on other hosts
                 return self.tiers.store_locally_at_least(entry)
         except SpeechError as error:
-            left_behind = self._remembered(error, held)
+            is_outage = self.synthesizer.circuit.is_open
+            left_behind = memory_of(error, before=held.remembers, is_outage=is_outage)
             keep_take(job, error)
             raise
         finally:
@@ -325,12 +304,6 @@ def _longest_seconds(job: GenerationJob) -> float:
     """How long another process may take over this clip: all attempts, and what lies between them."""
     given = conf()
     return 60 + MAX_ATTEMPTS * (given.timeout_seconds + len(job.request.text) / 100)
-
-
-def _fault_in(code: str) -> Fault | None:
-    """The fault of the last refusal, from the code in the lease; None if it was no broken clip."""
-    before = error_of(code)
-    return before.kind if isinstance(before, BrokenAudio) else None
 
 
 def _entry_of(clip: SynthesizedClip, job: GenerationJob) -> Entry:
