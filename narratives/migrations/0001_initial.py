@@ -2,15 +2,15 @@
 
 import django.core.validators
 import django.db.models.deletion
-import django.db.models.functions.text
 import django.utils.timezone
+from django.conf import settings
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
     initial = True
 
-    dependencies = []
+    dependencies = [migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
 
     operations = [
         migrations.CreateModel(
@@ -25,9 +25,11 @@ class Migration(migrations.Migration):
                 ("text", models.TextField(help_text="Two plain sentences, at most 200 characters.")),
                 (
                     "theme",
-                    models.SlugField(
+                    models.CharField(
+                        db_index=True,
                         default="general",
-                        help_text="The theme of the questions it suits; “general” for all of them.",
+                        help_text="The theme of the questions it suits. Use “general” for all questions.",
+                        max_length=100,
                     ),
                 ),
                 (
@@ -47,15 +49,125 @@ class Migration(migrations.Migration):
                 (
                     "is_active",
                     models.BooleanField(
-                        default=True, help_text="May be spoken to listeners.", verbose_name="in use"
+                        default=True, help_text="Listeners may hear it.", verbose_name="in use"
                     ),
                 ),
                 ("edited_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "after_heavy",
+                    models.CharField(
+                        choices=[
+                            ("never", "Never"),
+                            ("theme", "If the question is of its theme"),
+                            ("always", "Whatever the question"),
+                        ],
+                        default="never",
+                        help_text="Whether it fits an answer about abuse, suicide, despair or the like. Two people read it.",
+                        max_length=10,
+                        verbose_name="after a hard answer",
+                    ),
+                ),
+                (
+                    "is_cheerful",
+                    models.BooleanField(
+                        default=False,
+                        help_text="It says something glad, so it is said only to an answer that is plainly glad.",
+                        verbose_name="cheerful",
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "reflection",
-                "verbose_name_plural": "reflection bank",
+                "verbose_name_plural": "reflections",
                 "ordering": ["theme", "pk"],
+            },
+        ),
+        migrations.CreateModel(
+            name="DraftAllowance",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "usd_a_day",
+                    models.FloatField(
+                        default=0.1,
+                        help_text="For all editors together, at list prices. The day begins at midnight UTC. 0 turns it off.",
+                        validators=[
+                            django.core.validators.MinValueValidator(0),
+                            django.core.validators.MaxValueValidator(100.0),
+                        ],
+                        verbose_name="US dollars a day",
+                    ),
+                ),
+            ],
+            options={
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
+            name="DraftAllowanceDay",
+            fields=[
+                ("day", models.DateField(primary_key=True, serialize=False)),
+                ("microusd", models.BigIntegerField(default=0)),
+            ],
+            options={
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
+            name="OfferedReflection",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("theme", models.CharField(max_length=100)),
+                ("language", models.CharField(default="en", max_length=20)),
+                ("text", models.CharField(max_length=200)),
+                ("times_heard", models.PositiveBigIntegerField(default=0, verbose_name="heard")),
+                (
+                    "times_chosen",
+                    models.PositiveBigIntegerField(default=0, verbose_name="chosen by the model"),
+                ),
+                (
+                    "last_heard_at",
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="last heard"),
+                ),
+                (
+                    "is_offered",
+                    models.BooleanField(
+                        default=True, help_text="The model may choose it.", verbose_name="offered"
+                    ),
+                ),
+                (
+                    "fits_heavy",
+                    models.BooleanField(
+                        default=False,
+                        help_text="It may also be chosen after an answer about abuse, suicide, despair or the like.",
+                        verbose_name="fits a hard answer",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "offered reflection",
+                "ordering": ["-times_heard", "pk"],
+                "indexes": [
+                    models.Index(
+                        fields=["theme", "language", "is_offered", "-times_heard", "-last_heard_at"],
+                        name="offers_of_a_theme",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("theme", "language", "text"), name="one_offer_a_text_and_theme"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -85,18 +197,26 @@ class Migration(migrations.Migration):
                 (
                     "is_live",
                     models.BooleanField(
-                        default=False, help_text="Listeners can take this journey.", verbose_name="live"
+                        default=False, help_text="Listeners can use this journey.", verbose_name="live"
                     ),
                 ),
                 (
                     "is_default",
                     models.BooleanField(
-                        default=False,
-                        help_text="The journey that listeners get when they ask for none by name.",
-                        verbose_name="default",
+                        default=False, help_text="This is the journey listeners get.", verbose_name="default"
                     ),
                 ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "description",
+                    models.CharField(
+                        "one line about it",
+                        blank=True,
+                        default="",
+                        help_text="Listeners read it where they choose among several journeys.",
+                        max_length=200,
+                    ),
+                ),
             ],
             options={
                 "ordering": ["-is_default", "title"],
@@ -146,12 +266,7 @@ class Migration(migrations.Migration):
                 ("position", models.PositiveIntegerField(db_index=True, default=0)),
                 ("slug", models.SlugField()),
                 ("title", models.CharField(max_length=200)),
-                (
-                    "text",
-                    models.TextField(
-                        help_text="What the voice says. Listeners hear it once it is published."
-                    ),
-                ),
+                ("text", models.TextField(help_text="Listeners hear this text after you publish it.")),
                 ("stage", models.CharField(blank=True, default="", max_length=100)),
                 ("theme", models.CharField(blank=True, default="", max_length=100)),
                 ("edited_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
@@ -180,30 +295,25 @@ class Migration(migrations.Migration):
                 (
                     "word",
                     models.CharField(
-                        help_text="As it is written; capitals or not is the same. Whole words only.",
+                        help_text="The word as it is written. Whole words only. Capital letters do not matter.",
                         max_length=100,
-                        validators=[
-                            django.core.validators.RegexValidator("\\w", "A word has a letter or a digit.")
-                        ],
                     ),
                 ),
                 (
                     "say_as",
                     models.CharField(
-                        help_text="Spelled so that a voice says it right, for example “Shivawn” for “Siobhan”.",
+                        help_text="Spell it the way it sounds, for example “Shivawn” for “Siobhan”.",
                         max_length=200,
-                        validators=[
-                            django.core.validators.RegexValidator("\\w", "There has to be something to say.")
-                        ],
                     ),
                 ),
                 (
                     "voice",
                     models.CharField(
-                        blank=True, default="", help_text="Only in this voice; empty: in all.", max_length=50
+                        blank=True, default="", help_text="Leave empty for all voices.", max_length=50
                     ),
                 ),
                 ("note", models.CharField(blank=True, default="", max_length=200)),
+                ("looked_up_as", models.CharField(default="", editable=False, max_length=400)),
             ],
             options={
                 "verbose_name": "word",
@@ -211,10 +321,9 @@ class Migration(migrations.Migration):
                 "ordering": ["word", "voice"],
                 "constraints": [
                     models.UniqueConstraint(
-                        django.db.models.functions.text.Lower("word"),
-                        models.F("voice"),
+                        fields=["looked_up_as", "voice"],
                         name="one_pronunciation_a_word_and_voice",
-                        violation_error_message="There is an entry for this word already.",
+                        violation_error_message="The lexicon already has this word for this voice.",
                     )
                 ],
             },
@@ -233,9 +342,9 @@ class Migration(migrations.Migration):
                     "state",
                     models.CharField(
                         choices=[
-                            ("waiting", "Waiting for its sound"),
+                            ("waiting", "Waiting for audio"),
                             ("live", "Published"),
-                            ("withdrawn", "Taken back"),
+                            ("withdrawn", "Cancelled"),
                         ],
                         default="waiting",
                         max_length=10,
@@ -252,6 +361,7 @@ class Migration(migrations.Migration):
                         to="narratives.journey",
                     ),
                 ),
+                ("retired_at", models.DateTimeField(blank=True, editable=False, null=True)),
             ],
             options={
                 "ordering": ["-number"],
@@ -268,10 +378,10 @@ class Migration(migrations.Migration):
                 ),
                 ("title", models.CharField(max_length=200)),
                 ("text", models.TextField()),
-                ("spoken_text", models.TextField(help_text="The text as it is said aloud.")),
+                ("spoken_text", models.TextField(help_text="The text as the voice says it.")),
                 (
                     "spoken_by_voice",
-                    models.JSONField(blank=True, default=dict, help_text="Where a voice says it otherwise."),
+                    models.JSONField(blank=True, default=dict, help_text="Voices that say it differently."),
                 ),
                 ("published_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ("retired_at", models.DateTimeField(blank=True, editable=False, null=True)),
@@ -322,9 +432,103 @@ class Migration(migrations.Migration):
                 to="narratives.revision",
             ),
         ),
+        migrations.CreateModel(
+            name="PublicationEntry",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveIntegerField()),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("intro", "Intro"),
+                            ("question", "Question"),
+                            ("outro", "Outro"),
+                            ("system", "System clip"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("slug", models.SlugField()),
+                ("theme", models.CharField(blank=True, default="", max_length=100)),
+                (
+                    "publication",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="entries",
+                        to="narratives.publication",
+                    ),
+                ),
+                (
+                    "narrative",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="entries",
+                        to="narratives.narrative",
+                    ),
+                ),
+                (
+                    "revision",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="entries",
+                        to="narratives.revision",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["position", "pk"],
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
+            name="PublishingWish",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("asked_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "asked_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "journey",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="wish",
+                        to="narratives.journey",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["asked_at"],
+                "default_permissions": (),
+            },
+        ),
         migrations.AddConstraint(
             model_name="publication",
             constraint=models.UniqueConstraint(fields=("journey", "number"), name="one_number_a_journey"),
+        ),
+        migrations.AddConstraint(
+            model_name="publication",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("retired_at__isnull", True), ("state", "live")),
+                fields=("journey",),
+                name="one_live_publication_a_journey",
+            ),
         ),
         migrations.AddConstraint(
             model_name="publication",
@@ -341,6 +545,12 @@ class Migration(migrations.Migration):
                 fields=("journey", "slug"),
                 name="one_slug_a_journey",
                 violation_error_message="The journey has a narrative with this slug already.",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="publicationentry",
+            constraint=models.UniqueConstraint(
+                fields=("publication", "narrative"), name="one_entry_a_publication_and_text"
             ),
         ),
     ]

@@ -3,19 +3,23 @@ from django.contrib.auth.management import create_permissions
 from django.db import migrations
 
 LOOK_AT_STORIES = ["narratives.view_journey", "narratives.view_narrative"]
+LOOK_AT_OFFERS = "narratives.view_offeredreflection"
+COUNTED = ("clip", "rendition", "usage", "playbackstart", "spending", "warmrun", "prunerun", "alert")
 ANALYST = [
-    f"ttscache.view_{model}"
-    for model in ("clip", "rendition", "usage", "playbackstart", "spending", "warmrun", "prunerun", "alert")
+    *(f"ttscache.view_{model}" for model in COUNTED),
+    LOOK_AT_OFFERS,
 ]
 WRITTEN = ("journey", "narrative", "pronunciation", "bankreflection")
 EDITOR = [
     "ttscache.view_clip",
+    LOOK_AT_OFFERS,
     *("narratives.view_revision", "narratives.view_publication"),  # word for word, so nobody changes them
     *(f"narratives.{action}_{model}" for model in WRITTEN for action in ("add", "change", "delete", "view")),
 ]
 PUBLISHER = [
     *EDITOR,
     "narratives.publish_journey",
+    "narratives.change_offeredreflection",
     "ttscache.make_clip",
     "ttscache.change_clip",
     *("ttscache.view_rendition", "ttscache.choose_voice"),
@@ -28,7 +32,7 @@ OPERATOR = [
     *LOOK_AT_STORIES,
     *("ttscache.make_clip", "ttscache.change_clip", "ttscache.prune_clip", "ttscache.change_warmrun"),
     "ttscache.choose_voice",
-    *("ttscache.view_apitoken", "ttscache.delete_apitoken"),
+    *(f"ttscache.{action}_apitoken" for action in ("add", "change", "delete", "view")),
     *("django_q.view_schedule", "django_q.change_schedule"),
     *("django_q.view_ormq", "django_q.delete_ormq", "django_q.view_success"),
     *("django_q.view_failure", "django_q.change_failure", "django_q.delete_failure"),

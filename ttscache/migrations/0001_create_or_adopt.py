@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
                     models.DateTimeField(
                         db_default=django.db.models.functions.datetime.Now(),
                         editable=False,
-                        verbose_name="last asked for",
+                        verbose_name="last requested",
                     ),
                 ),
             ],

@@ -2,6 +2,7 @@
 
 import uuid
 
+import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.utils.timezone
@@ -59,14 +60,84 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("name", models.CharField(max_length=100, unique=True)),
+                (
+                    "name",
+                    models.CharField(
+                        help_text="The person or program that will use it.", max_length=100, unique=True
+                    ),
+                ),
                 ("digest", models.CharField(editable=False, max_length=64, unique=True)),
                 ("is_admin", models.BooleanField(default=False, verbose_name="may prune")),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "daily_budget_usd",
+                    models.FloatField(
+                        blank=True,
+                        help_text="The most that its new clips may cost in a day (UTC), at list prices. Empty: no own limit.",
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(0)],
+                        verbose_name="US dollars a day",
+                    ),
+                ),
+                (
+                    "expires_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Leave empty for a token that does not expire.",
+                        null=True,
+                        verbose_name="valid until",
+                    ),
+                ),
+                (
+                    "last_used_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="last used"),
+                ),
+                ("may_read_figures", models.BooleanField(default=True, verbose_name="may read figures")),
+                ("may_speak", models.BooleanField(default=True, verbose_name="may request speech")),
+                (
+                    "rate_a_minute",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="Leave empty for the rate of all tokens.",
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="new clips a minute",
+                    ),
+                ),
+                (
+                    "withdrawn_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="withdrawn"),
+                ),
             ],
             options={
                 "verbose_name": "API token",
                 "verbose_name_plural": "API tokens",
+            },
+        ),
+        migrations.CreateModel(
+            name="ApiTokenDay",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("day", models.DateField()),
+                ("microusd", models.BigIntegerField(default=0)),
+                (
+                    "token",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="days",
+                        to="ttscache.apitoken",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("token", "day"), name="one_row_a_token_and_day")
+                ],
             },
         ),
         migrations.CreateModel(
@@ -113,11 +184,42 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="EdgeLogPosition",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("host", models.CharField(max_length=255)),
+                ("path", models.CharField(max_length=1000)),
+                ("head", models.CharField(blank=True, max_length=64)),
+                ("head_bytes", models.IntegerField(default=0)),
+                ("offset", models.BigIntegerField(default=0)),
+                ("written_ns", models.BigIntegerField(default=0)),
+                ("columns", models.TextField(blank=True)),
+                ("counted", models.BigIntegerField(default=0)),
+                ("unreadable", models.BigIntegerField(default=0)),
+                ("read_at", models.DateTimeField(auto_now=True)),
+            ],
+            options={
+                "constraints": [models.UniqueConstraint(fields=("host", "path"), name="one_position_a_log")],
+            },
+        ),
+        migrations.CreateModel(
             name="FlushedBatch",
             fields=[
                 ("ledger", models.CharField(max_length=32, primary_key=True, serialize=False)),
                 ("number", models.BigIntegerField()),
                 ("flushed_at", models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
+            name="ForgottenInstallation",
+            fields=[
+                ("digest", models.CharField(max_length=32, primary_key=True, serialize=False)),
+                ("forgotten_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
         migrations.CreateModel(
@@ -133,6 +235,7 @@ class Migration(migrations.Migration):
                 ("host", models.CharField(max_length=100)),
                 ("renditions", models.JSONField()),
                 ("since", models.DateTimeField(default=django.utils.timezone.now)),
+                ("seen_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
                 "ordering": ["-since"],
@@ -212,7 +315,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("live", "Live"),
                             ("system", "System clip"),
-                            ("recent", "Live until lately"),
+                            ("recent", "Recently live"),
                             ("bank", "Reflection bank"),
                             ("draft", "Draft"),
                             ("frequent", "Frequent reflection"),
@@ -240,7 +343,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "time to sound",
-                "verbose_name_plural": "times to sound",
+                "verbose_name_plural": "time to sound",
             },
         ),
         migrations.CreateModel(
@@ -308,7 +411,52 @@ class Migration(migrations.Migration):
                 ("is_of_irreplaceable", models.BooleanField(db_default=False, default=False)),
             ],
             options={
+                "verbose_name": "clean-up",
                 "ordering": ["-started_at"],
+            },
+        ),
+        migrations.CreateModel(
+            name="RefusedTake",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("silent", "The recording was silent"),
+                            ("too_short", "The recording was far too short for its text"),
+                            ("too_long", "The recording was far too long for its text"),
+                            ("broken", "The recording was damaged or incomplete"),
+                            ("reworded", "The voice said other words than the text has"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("audio", models.BinaryField()),
+                ("size", models.IntegerField(verbose_name="bytes")),
+                ("duration_ms", models.IntegerField(null=True)),
+                ("is_usable", models.BooleanField(default=False)),
+                ("is_part", models.BooleanField(default=False)),
+                ("made_ahead", models.BooleanField(default=False)),
+                ("paid_microusd", models.BigIntegerField(default=0)),
+                ("made_at", models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+                (
+                    "clip",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="refused_take",
+                        to="ttscache.clip",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "refused recording",
+                "default_permissions": (),
             },
         ),
         migrations.CreateModel(
@@ -346,6 +494,7 @@ class Migration(migrations.Migration):
                 ("ended_at", models.DateTimeField(blank=True, editable=False, null=True)),
             ],
             options={
+                "verbose_name": "voice",
                 "verbose_name_plural": "voices",
                 "ordering": ["listener_voice", "-created_at"],
                 "permissions": [("choose_voice", "Can choose who plays a voice for listeners")],
@@ -431,7 +580,7 @@ class Migration(migrations.Migration):
                 (
                     "lane",
                     models.SmallIntegerField(
-                        choices=[(1, "Before others: a listener is about to ask"), (2, "In turn")],
+                        choices=[(1, "First: a listener will need it soon"), (2, "In turn")],
                         db_default=2,
                         default=2,
                     ),
@@ -444,7 +593,7 @@ class Migration(migrations.Migration):
                             ("queued", "Queued"),
                             ("making", "Being made"),
                             ("done", "Made"),
-                            ("skipped", "Was there"),
+                            ("skipped", "Already there"),
                             ("failed", "Failed"),
                             ("cancelled", "Cancelled"),
                         ],
@@ -509,17 +658,19 @@ class Migration(migrations.Migration):
                         choices=[
                             (
                                 "budget",
-                                "Today's budget is spent; this goes on by itself once there is room again.",
+                                "Today's budget is spent. This continues by itself once there is room again.",
                             ),
-                            ("staff", "Paused by staff; it waits until somebody lets it go on."),
+                            ("staff", "Paused by staff. Press Resume to continue."),
                         ],
                         default="",
                         max_length=200,
                     ),
                 ),
                 ("requested_by", models.CharField(blank=True, default="", max_length=150)),
+                ("paused_by", models.CharField(blank=True, default="", max_length=150)),
             ],
             options={
+                "verbose_name": "audio job",
                 "ordering": ["-created_at"],
             },
         ),
@@ -620,6 +771,11 @@ class Migration(migrations.Migration):
             model_name="clip",
             name="waveform",
             field=models.BinaryField(blank=True, null=True),
+        ),
+        migrations.AddField(
+            model_name="clip",
+            name="accepted_checksum",
+            field=models.CharField(db_default="", default="", editable=False, max_length=64),
         ),
         migrations.AddIndex(
             model_name="clip",

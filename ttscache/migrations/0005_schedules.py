@@ -17,6 +17,14 @@ def schedule_tasks(apps, schema_editor):
     schedule_each_night(
         apps, "frequent reflections", "make_popular_reflections", REFLECTIONS_HOUR, REFLECTIONS_MINUTE
     )
+    schedule(
+        apps,
+        "clips answered by nginx",
+        "count_edge_log",
+        EVERY_MINUTES,
+        minutes=1,
+        kwargs="q_options={'save': False}",
+    )
 
 
 def schedule_each_night(apps, name, task, hour, minute):
