@@ -29,8 +29,6 @@ def make_groups() -> None:
     if Group.objects.filter(name="Editor").exists():
         return
     import_module("narratives.migrations.0003_groups").make_groups(apps)
-    import_module("narratives.migrations.0005_reflection_marks").give_rights(apps, None)
-    import_module("narratives.migrations.0008_token_rights").give_rights(apps, None)
 
 
 def make_live_journey() -> Journey:

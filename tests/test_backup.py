@@ -26,6 +26,7 @@ from harness.site_data import execute, new_token, query
 from harness.staff_accounts import put_user
 from harness.waiting import wait_until
 from lifereview.backup.backup_file import DATABASE, BackupReader, BackupWriter, private_file
+from lifereview.start.folded_migrations import FOLDED
 from tests.conftest import MakeSite
 
 pytestmark = [
@@ -153,7 +154,7 @@ def test_a_backup_of_sqlite_moves_to_postgresql_and_back_and_makes_nothing_again
 def test_a_backup_of_an_older_version_is_read_and_brought_up_to_date(
     original: Original, make_site: MakeSite, postgres: PostgresServer, tmp_path: Path
 ) -> None:
-    older, latest = tmp_path / "older.backup", "narratives.0008_token_rights"
+    older, latest = tmp_path / "older.backup", "narratives.0003_groups"
     reader = BackupReader(original.backup)
     reader.extract(DATABASE, tmp_path / "database")
     with closing(sqlite3.connect(tmp_path / "database")) as database, database:
@@ -167,8 +168,27 @@ def test_a_backup_of_an_older_version_is_read_and_brought_up_to_date(
     execute(newer, "CREATE TABLE somebody_elses (id integer)")
 
     newer.manage("restore", str(older), check=False)
-    assert query(newer, "SELECT count(*) FROM django_migrations WHERE name = '0008_token_rights'") == [(1,)]
+    assert query(newer, "SELECT count(*) FROM django_migrations WHERE name = '0003_groups'") == [(1,)]
     assert counts(newer) == original.counts
+
+
+def test_a_backup_of_an_unreleased_version_is_read_only_if_it_has_all_folded_migrations(
+    original: Original, make_site: MakeSite, tmp_path: Path
+) -> None:
+    restored, reader = make_site(WebServer), BackupReader(original.backup)
+    reader.extract(DATABASE, tmp_path / "database")
+
+    def backup_with(folded: list[str]) -> str:
+        path = tmp_path / f"{len(folded)}.backup"
+        with private_file(path) as file:
+            writer = BackupWriter(file, replace(reader.head, migrations=[*reader.head.migrations, *folded]))
+            writer.add_file(DATABASE, tmp_path / "database")
+            writer.end()
+        return str(path)
+
+    assert "made by an unreleased version" in refusal(restored, "restore", backup_with(sorted(FOLDED)[:-1]))
+    restored.manage("restore", backup_with(sorted(FOLDED)), check=True)
+    assert counts(restored) == original.counts
 
 
 def make_eve(site: WebServer) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -52,6 +54,35 @@ def test_a_start_on_a_damaged_sqlite_file_gets_one_line_with_the_remedy(damaged:
 
     assert f"{damaged.var_dir / 'lifereview.sqlite3'} is damaged (file is not a database)" in line
     assert "restore it from a backup" in line
+
+
+@pytest.fixture
+def half_migrated(tmp_path: Path) -> Site:
+    """A site of an unreleased version, from before migrations that were folded into the first ones."""
+    (tmp_path / "var").mkdir()
+    with closing(sqlite3.connect(tmp_path / "var" / "lifereview.sqlite3")) as database, database:
+        database.execute(
+            "CREATE TABLE django_migrations (id integer PRIMARY KEY, app, name, applied datetime)"
+        )
+        noted = [("narratives", "0003_groups"), ("ttscache", "0003_schema"), ("ttscache", "0005_schedules")]
+        database.executemany(
+            "INSERT INTO django_migrations (app, name, applied) VALUES (?, ?, '2026-11-28')", noted
+        )
+    return Site(tmp_path / "var")
+
+
+@pytest.mark.parametrize("command", ["migrate", "serve"])
+def test_a_database_of_an_unreleased_version_gets_one_line_and_stays_as_it_is(
+    half_migrated: Site, command: str
+) -> None:
+    line = only_line_of(half_migrated.manage(command))
+    path = half_migrated.var_dir / "lifereview.sqlite3"
+
+    assert f"The database {path} was made by an unreleased version" in line
+    assert "Migrate it once with a checkout that still has ttscache/migrations/0012_edge_logs.py" in line
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT name FROM sqlite_master").fetchall() == [("django_migrations",)]
+        assert database.execute("SELECT count(*) FROM django_migrations").fetchone() == (3,)
 
 
 @pytest.mark.parametrize(

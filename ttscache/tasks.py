@@ -1,6 +1,6 @@
 """django-q2 tasks. They are thin: each calls a function that can also be called without a cluster.
 
-migrations/0005_schedules.py and later ones create their schedules.
+migrations/0005_schedules.py creates their schedules.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from lifereview.backup.backup_file import (
     private_file,
 )
 from lifereview.backup.rows import write_rows_of_postgresql
+from lifereview.start.folded_migrations import FOLDED
 from ttscache.maintenance import archive
 from ttscache.maintenance.archive_file import ArchiveHead, ArchiveWriter, UnusableClip
 from ttscache.models import PermanentStore
@@ -63,8 +64,9 @@ def make_backup(path: Path, *, with_bucket: bool) -> MadeBackup:
 
 
 def applied_migrations() -> list[str]:
-    """`app.name` of each migration that the database has. Raises django.db.Error."""
-    return sorted(f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations())
+    """`app.name` of each migration that the database has, but for the folded ones. Raises django.db.Error."""
+    applied = MigrationRecorder(connection).applied_migrations()
+    return sorted({f"{app}.{name}" for app, name in applied} - FOLDED)
 
 
 def speech_has_bucket() -> bool:

@@ -20,6 +20,7 @@ from django.db.models.functions import Now
 from lifereview.backup.backup_file import CLIPS, DATABASE, BackupReader, UnusableBackup
 from lifereview.backup.making import applied_migrations, own_key_file, speech_has_bucket
 from lifereview.backup.rows import replace_rows
+from lifereview.start.folded_migrations import FOLDED, LAST_FOLDED, has_only_some_folded
 from ttscache.coordination.hosts import AT_WORK_SECONDS, CLUSTER, name_of, this_host
 from ttscache.coordination.processes import is_process_alive
 from ttscache.errors import TierError
@@ -69,13 +70,18 @@ def restore_backup(reader: BackupReader, *, overwrite: bool) -> RestoredBackup:
 
 # --- what must hold before --------------------------------------------------------------------------------
 def _check_migrations(reader: BackupReader) -> None:
-    """Refuse a backup of a newer version: this one does not know its tables."""
+    """Refuse a backup of a newer version, whose tables are unknown here, and of an unreleased one."""
     loader = MigrationExecutor(None).loader
     known = {f"{app}.{name}" for app, name in loader.disk_migrations}
-    if unknown := sorted(set(reader.head.migrations) - known):
+    if unknown := sorted(set(reader.head.migrations) - known - FOLDED):
         raise UnusableBackup(
             f"It was made by another version ({reader.head.version}) of this product, "
             f"whose migration {unknown[0]} is unknown here."
+        )
+    if has_only_some_folded(reader.head.migrations):
+        raise UnusableBackup(
+            "It was made by an unreleased version of this product and lacks tables of later ones. Restore it "
+            f"with a checkout that still has {LAST_FOLDED}, and make a new backup there."
         )
 
 

@@ -1,1 +1,1 @@
-"""Looks at the disk and at the SQLite file before the site starts."""
+"""Looks at the disk and at the database before the site starts."""

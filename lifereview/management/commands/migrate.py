@@ -1,11 +1,16 @@
-"""The speech cache's migrate, but it never makes a new database in the place of a lost one."""
+"""The speech cache's migrate, but it refuses a database that it would not make whole.
+
+It makes no new database in the place of a lost one, and leaves those of unreleased versions alone.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.db import connections
 
+from lifereview.start.folded_migrations import require_folded
 from lifereview.start.verdict import note_site, require_whole_file
 from ttscache.management.commands.migrate import Command as SpeechCacheCommand
 
@@ -26,3 +31,7 @@ class Command(SpeechCacheCommand):
         output = super().execute(*args, **options)
         note_site()
         return output
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        require_folded(connections[options["database"]])
+        super().handle(*args, **options)

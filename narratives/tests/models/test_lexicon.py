@@ -1,14 +1,10 @@
 from __future__ import annotations
 
-from importlib import import_module
-
 import pytest
-from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from narratives.models import Pronunciation
-from ttscache.plain_text import comparable_word
 
 pytestmark = pytest.mark.django_db
 
@@ -34,25 +30,6 @@ def test_a_word_has_one_lexicon_entry_in_whatever_form_it_is_written(one: str, o
 def test_a_lexicon_entry_is_saved_composed_and_without_invisible_characters() -> None:
     entry = Pronunciation.objects.create(word="Jose\u0301\u200b ", say_as="Ho\u00adzay")
     assert (entry.word, entry.say_as, entry.looked_up_as) == ("José", "Hozay", "josé")
-
-
-def test_a_migrated_lexicon_keeps_both_of_two_words_that_are_now_one() -> None:
-    write_forms = import_module("narratives.migrations.0007_words_in_one_form").write_forms
-    first = Pronunciation.objects.create(word="Élise", say_as="a")
-    Pronunciation.objects.create(word="x", say_as="b")
-    Pronunciation.objects.filter(word="x").update(word="élise")
-    write_forms(apps, None)
-    kept = dict(Pronunciation.objects.values_list("say_as", "looked_up_as"))
-    assert kept.pop("a") == first.looked_up_as
-    assert kept["b"].startswith("élise #")
-
-
-@pytest.mark.parametrize(
-    "word", ["O\u2019Brien", "Anne\u2011Marie", "E\u0301lise", "Stra\u00dfe", " New\u00a0York ", "a\u200bb"]
-)
-def test_a_migrated_word_is_found_as_a_new_one_is(word: str) -> None:
-    form_of = import_module("narratives.migrations.0007_words_in_one_form").form_of
-    assert form_of(word) == comparable_word(word)
 
 
 @pytest.mark.parametrize("words", ["***", "\u2026", "___", "\u200b\u00b7"])
