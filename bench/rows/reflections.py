@@ -88,8 +88,8 @@ def hit_rates(*, reuses: bool) -> dict[str, Any]:
     from harness.speech_api.chat import ChatBehaviour, reply_to
     from narratives.content.loading import load_shipped_content
     from narratives.models import Narrative, OfferedReflection
-    from narratives.reflections.asking import AskedQuestion
-    from narratives.reflections.writing import note_heard, reflect
+    from narratives.reflections.question import AskedQuestion
+    from narratives.reflections.reflecting import note_heard, reflect
 
     class StandIn:
         behaviour = ChatBehaviour(picks=True)

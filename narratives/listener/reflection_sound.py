@@ -10,7 +10,7 @@ from typing import Any
 from django.db import Error
 
 from narratives.listener.playlist import described_audio, with_cues
-from narratives.reflections.asking import AskedQuestion
+from narratives.reflections.question import AskedQuestion
 from ttscache.audio import FORMATS, cues
 from ttscache.cache import GenerationJob
 from ttscache.delivery.metering import requested_text

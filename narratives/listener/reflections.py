@@ -23,11 +23,11 @@ from narratives.listener.api import AudioSerializer
 from narratives.listener.playlist import described_audio, with_cues
 from narratives.listener.reflection_sound import no_sound, personal_sound, shared_sound
 from narratives.models import Journey, Narrative, PublicationEntry
-from narratives.reflections.asking import AskedQuestion
 from narratives.reflections.bank import GENERAL
 from narratives.reflections.care import care_needed
 from narratives.reflections.model import reflection_model
-from narratives.reflections.writing import Reflection, note_heard, reflect
+from narratives.reflections.question import AskedQuestion
+from narratives.reflections.reflecting import Reflection, note_heard, reflect
 from ttscache.accounting.prices import chat_cost_usd
 from ttscache.api.authentication import MaySpendUnlessOpen
 from ttscache.api.base import JsonView, PublicView

@@ -42,8 +42,8 @@ from ttscache.checks import require_valid_conf
 from ttscache.coordination.hosts import HEARTBEAT_LOST_SECONDS, is_cluster_alive, this_host
 from ttscache.coordination.leases import release_leases_of_dead_processes
 from ttscache.monitoring.health import HEARTBEAT_SECONDS
+from ttscache.warming.rendition_switch import make_pending
 from ttscache.warming.settings_changes import follow_settings
-from ttscache.warming.takeover import make_pending
 
 LONG_QUEUE = 100
 PORT_SECONDS = 6

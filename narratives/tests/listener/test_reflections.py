@@ -16,7 +16,7 @@ from harness.api_calls import request_statements
 from harness.openai_server import OpenAIServer
 from narratives.listener import reflection_sound, reflections
 from narratives.models import BankReflection, Journey, Narrative, OfferedReflection, PublicationEntry
-from narratives.reflections import writing
+from narratives.reflections import reflecting
 from narratives.tests.listener.conftest import Reflect
 from narratives.text.reflection_rules import problems
 from ttscache import wiring
@@ -363,7 +363,7 @@ class TestStatements:
     def test_a_reflection_that_is_there_costs_few_statements(
         self, chat: OpenAIServer, ask: Reflect, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(writing, "WITHOUT_OFFER_SHARE", 0)  # every call is offered what is there
+        monkeypatch.setattr(reflecting, "WITHOUT_OFFER_SHARE", 0)  # every call is offered what is there
         ask(ANSWER)
         chat.behave_as_chat(picks=True)
         # Housekeeping keeps them known in a web process. A slow machine has a minute here, not four seconds.

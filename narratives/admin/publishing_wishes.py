@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from narratives.admin.hearing import HearingOffer, may_hear_within_allowance
+from narratives.admin.draft_allowance import HearingOffer, may_hear_within_allowance
 from narratives.admin.lookups import page_of
 from narratives.admin.permissions import has_publish_right
 from narratives.models import Journey, Narrative, PublishingWish

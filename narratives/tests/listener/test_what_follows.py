@@ -7,7 +7,7 @@ import pytest
 from harness.prepared_rows import put_rows_of
 from narratives import publishing
 from narratives.content import loading
-from narratives.listener.prefetch import what_follows
+from narratives.listener.what_follows import what_follows
 from narratives.models import Journey, Narrative
 from ttscache.models import ContentType
 from ttscache.warming import ClipSpec

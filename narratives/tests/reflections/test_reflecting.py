@@ -13,9 +13,9 @@ import pytest
 from harness.prepared_rows import put_rows_of
 from narratives.content.loading import load_shipped_content
 from narratives.models import BankReflection, OfferedReflection
-from narratives.reflections import writing
-from narratives.reflections.asking import AskedQuestion
-from narratives.reflections.writing import Reflection, note_heard, reflect
+from narratives.reflections import reflecting
+from narratives.reflections.question import AskedQuestion
+from narratives.reflections.reflecting import Reflection, note_heard, reflect
 from ttscache.delivery.waiting_room import waiting_room
 from ttscache.errors import ModelRetired, ProviderFailed, ProviderUnavailable, SpeechError, TextRefused
 
@@ -115,7 +115,7 @@ class TestWords:
                 return "One."
 
         ask(asked, Slow())
-        assert writing.ALL_ATTEMPTS_SECONDS == 5
+        assert reflecting.ALL_ATTEMPTS_SECONDS == 5
         assert 4 < ends[1] <= ends[0] <= 5
 
     def test_a_reflection_that_quotes_the_answer_is_personal(self, asked: AskedQuestion) -> None:

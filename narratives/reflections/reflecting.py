@@ -12,11 +12,11 @@ from typing import Protocol
 from django.db import Error
 
 from narratives.models import BankReflection, OfferedReflection
-from narratives.reflections.asking import AskedQuestion
 from narratives.reflections.bank import choose_from_bank
 from narratives.reflections.care import care_by_rules, care_needed
 from narratives.reflections.offers import offers_for
 from narratives.reflections.prompt import chosen_number, is_safety_signal, messages_for
+from narratives.reflections.question import AskedQuestion
 from narratives.text.reflection_rules import is_shareable, problems
 from narratives.text.tidying import tidied
 from ttscache.delivery.waiting_room import waiting_room

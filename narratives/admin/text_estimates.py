@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from narratives.models import Pronunciation
-from narratives.staff.estimates import estimate, paces
+from narratives.staff.text_estimates import estimate, paces
 from narratives.text.tidying import tidied
 from ttscache.conf import conf
 
