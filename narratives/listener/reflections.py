@@ -29,9 +29,9 @@ from narratives.reflections.model import reflection_model
 from narratives.reflections.question import AskedQuestion
 from narratives.reflections.reflecting import Reflection, note_heard, reflect
 from ttscache.accounting.prices import chat_cost_usd
-from ttscache.api.authentication import MaySpendUnlessOpen
 from ttscache.api.base import JsonView, PublicView
 from ttscache.api.errors import ErrorSerializer
+from ttscache.api.permissions import MaySpendUnlessOpen
 from ttscache.api.spending import begin_generation, note_spending
 from ttscache.api.throttling import check_stranger_rate
 from ttscache.api.validation import StrictCharField, StrictIntegerField, checked_voice, json_object

@@ -14,9 +14,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from ttscache.access import Access
-from ttscache.api.authentication import MaySpendUnlessOpen
 from ttscache.api.base import JsonView
 from ttscache.api.errors import ErrorSerializer
+from ttscache.api.permissions import MaySpendUnlessOpen
 from ttscache.api.spending import begin_generation
 from ttscache.api.throttling import refuse_if_used_up
 from ttscache.api.validation import StrictCharField, checked_voice, json_object

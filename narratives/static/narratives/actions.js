@@ -1,15 +1,15 @@
 import { showAnswerAreas } from "./answers.js";
-import { one, onDeeds } from "./elements.js";
+import { one, onActions } from "./elements.js";
 import * as places from "./places.js";
 import { visit } from "./preferences.js";
 
-/** What each button does: the names are those in data-deed. */
+/** What each button does: the names are those in data-action. */
 const NO_SOUND =
   "Make it louder with the buttons on the side of the device, and look whether it is muted. " +
   "Then press “Hear a sample” again. You can also read everything instead.";
 const CLEARED = "This device is clear. Nothing you wrote is left on this page.";
 
-export function startDeeds({
+export function startActions({
   go, forget, begin, setSilent, showSound, player, answers, conversation, keeping, tabs, here, focus,
 }) {
   const from = () => visit.get("from", "start");
@@ -35,7 +35,7 @@ export function startDeeds({
     tabs.clear();
   }
 
-  onDeeds({
+  onActions({
     begin() { begin(); go("consent"); },
     read() { setSilent(true); go("consent"); },
     agree: () => consent(true),
