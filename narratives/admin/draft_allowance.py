@@ -1,4 +1,7 @@
-"""Hear a draft before it is published, within the daily allowance that publishers set."""
+"""Clips of a draft before it is published, within the daily allowance that publishers set.
+
+They are played on the pages of texts and journeys (staff/clip_status.py), and as a whole in preview.py.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 A pending rendition has a run of its own, which makes every clip that listeners may hear in that voice. Until
 all of them are ready, listeners keep the old sound. The process that ends the run switches the voice; each
 heartbeat also looks, in case that process was killed in between.
+
+The page Voices and the settings (settings_changes.py) request renditions.
 """
 
 from __future__ import annotations
