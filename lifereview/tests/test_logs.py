@@ -159,7 +159,9 @@ def id_in_a_recording(note: Callable[[], None]) -> None:
         note()
         return entry()
 
-    Recording(make).start().result()
+    recording = Recording(make)
+    start_thread(recording.run, name="recording")
+    recording.result()
 
 
 def id_in_a_prefetch(note: Callable[[], None]) -> None:
