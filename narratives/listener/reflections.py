@@ -300,7 +300,7 @@ def _words_and_sound(
         return _system_words(_slug_for(reflection), journey, asked.voice)
     if reflection.is_personal:
         before_start = cache(partial(begin_generation, request, view, asked.speech(reflection.text)))
-        return reflection.text, personal_sound(asked, reflection.text, before_start)
+        return reflection.text, personal_sound(request._request, asked, reflection.text, before_start)
     note_heard(asked, reflection)
     try:
         return reflection.text, shared_sound(asked, reflection.text)
