@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponsePermanentRedirect
 from django.middleware.common import CommonMiddleware
 
 from ttscache.conf import conf
+from ttscache.delivery.http import Handler
 
 # The admin's Alpine evaluates expressions and its pages carry inline styles; API docs bring inline scripts.
 _RELAXED = "; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'"
@@ -16,8 +15,6 @@ _RELAXED = "; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 
 PROBES = frozenset(["/api/health", "/readyz", "/metrics"])
 
 ONLY_PLAYING = "This site cannot save anything just now; it only plays what it has. Please try again later."
-
-Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
 def content_security_policy(get_response: Handler) -> Handler:

@@ -29,7 +29,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from lifereview.middleware import Handler
+from ttscache.delivery.http import Handler
 
 SPARE_CODES = 8
 

@@ -9,7 +9,6 @@ type passwords there by mistake.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 from collections.abc import Callable, Mapping
@@ -30,6 +29,7 @@ from django.utils import timezone
 
 from lifereview.password_hashing import is_hashing_busy
 from ttscache.api.throttling import NamedThrottle, network_of
+from ttscache.fingerprint import digest_of_name
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def remember_browser(get_response: Callable[[HttpRequest], HttpResponseBase]) ->
         if name := getattr(request, "signed_in_as", ""):
             response.set_signed_cookie(
                 KNOWN_BROWSER,
-                _digest(name),
+                digest_of_name(name),
                 max_age=KNOWN_SECONDS,
                 secure=settings.SESSION_COOKIE_SECURE,
                 httponly=True,
@@ -129,11 +129,7 @@ def _seconds_left(request: HttpRequest, name: str) -> float:
 
 def _is_known(request: HttpRequest, name: str) -> bool:
     kept = request.get_signed_cookie(KNOWN_BROWSER, default=None, max_age=KNOWN_SECONDS)
-    return bool(name) and kept == _digest(name)
-
-
-def _digest(name: str) -> str:
-    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+    return bool(name) and kept == digest_of_name(name)
 
 
 @receiver(user_logged_in)

@@ -16,8 +16,8 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from lifereview.middleware import Handler
 from lifereview.models import StaffSettings
+from ttscache.delivery.http import Handler
 
 IN_SESSION = "time_zone"  # so that a staff page costs no query for it
 DEFAULT = "UTC"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from django.http import HttpRequest, HttpResponseBase
 
 from lifereview.error_pages import unusable_address
-from lifereview.middleware import Handler
+from ttscache.delivery.http import Handler
 
 MOST_SEARCH_WORDS = 40  # each is looked for in every field of a list, so the work grows with both
 MOST_SEARCH_CHARACTERS = 1_000
