@@ -308,7 +308,7 @@ def openai(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
 @pytest.fixture(autouse=True)
 def _surroundings(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give each test plain static files, its own folder of local clips, and an empty cache."""
-    from lifereview.database_cache import CountingCache
+    from lifereview.caches.database_cache import CountingCache
     from ttscache import adaptive_cache, wiring
     from ttscache.api.throttling import ask_cache_again
     from ttscache.delivery.waiting_room import waiting_room

@@ -19,7 +19,7 @@ from harness.http import Response
 from harness.site import WebServer
 from harness.site_data import execute, new_token, query
 from harness.staff_browser import PASSWORD, hire
-from lifereview.chunked_bodies import read_chunked_bodies
+from lifereview.middleware.chunked_bodies import read_chunked_bodies
 from tests.conftest import MakeSite
 
 PRUNE = "/api/admin/clear-old-cache"

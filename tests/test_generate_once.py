@@ -18,7 +18,7 @@ from harness.site_data import kept_in_database, new_token
 from harness.sockets import callers_of, clients_of
 from harness.waiting import wait_until
 from harness.warm_work import end_at_once
-from lifereview.fair_share import HEAD_START
+from lifereview.server.fair_share import HEAD_START
 from tests.conftest import MakeSite
 
 pytestmark = pytest.mark.site

@@ -143,11 +143,11 @@ def _redis(url: str) -> dict[str, Any]:
     except (ValueError, TypeError, RedisError):  # do not show their message: it may quote the password
         refuse("REDIS_URL", "…", "one of the options after its ? is unknown, or has a wrong value")
     return {
-        "BACKEND": "lifereview.redis_cache.CountingRedisCache",
+        "BACKEND": "lifereview.caches.redis_cache.CountingRedisCache",
         "LOCATION": url,
         # It holds only throttles and figures: no request should wait long for a Redis that is gone.
         "OPTIONS": {
-            "serializer": "lifereview.redis_cache.JsonSerializer",
+            "serializer": "lifereview.caches.redis_cache.JsonSerializer",
             "socket_connect_timeout": 1,
             "socket_timeout": 1,
             "health_check_interval": 15,
@@ -158,7 +158,7 @@ def _redis(url: str) -> dict[str, Any]:
 
 def _database_cache() -> dict[str, Any]:
     return {
-        "BACKEND": "lifereview.database_cache.CountingCache",
+        "BACKEND": "lifereview.caches.database_cache.CountingCache",
         "LOCATION": "django_cache",
         "OPTIONS": {"MAX_ENTRIES": 10_000},
     }

@@ -27,9 +27,9 @@ from django_q.tasks import async_task
 from lifereview import settings as lifereview_settings
 from lifereview.database_errors import require_database
 from lifereview.env.unknown_variables import unknown_variables, warning_about
-from lifereview.listening import problem_with_address, site_addresses
+from lifereview.server.listening import problem_with_address, site_addresses
+from lifereview.server.supervisor import Child, Supervisor
 from lifereview.start.verdict import disk_problem, reason_to_only_play
-from lifereview.supervisor import Child, Supervisor
 from lifereview.temporary_files import use_own_temporary_folder
 from narratives.content.loading import load_shipped_content
 from narratives.publishing import (

@@ -11,9 +11,9 @@ import pytest
 from harness.optional import skipped_when_unavailable
 from harness.planted_pickle import planted_pickle
 from harness.valkey import ValkeyServer
+from lifereview.caches.redis_cache import CountingRedisCache
 from lifereview.env.databases import caches
 from lifereview.env.reader import Environment
-from lifereview.redis_cache import CountingRedisCache
 
 pytestmark = pytest.mark.any_database
 

@@ -24,7 +24,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from lifereview import password_hashing
+from lifereview.accounts import password_hashing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -156,7 +156,7 @@ def test_each_try_is_in_the_log_without_password_and_without_names_that_nobody_h
         sign_in(WRONG, WRONG)  # a password typed into the wrong field
         fails_long_ago(20, timedelta(minutes=1))
         sign_in("ana", WRONG, ELSEWHERE)
-    lines = [record.getMessage() for record in caplog.records if record.name == "lifereview.sign_in"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "lifereview.accounts.sign_in"]
 
     assert lines == [
         f"ana signed in from {HOME}.",
@@ -182,7 +182,7 @@ def test_failed_sign_ins_are_no_page_of_the_staff_pages() -> None:
 def test_passwords_are_hashed_one_after_the_other_in_a_thread_that_steps_back(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.PASSWORD_HASHERS = ["lifereview.password_hashing.PBKDF2InTurn"]
+    settings.PASSWORD_HASHERS = ["lifereview.accounts.password_hashing.PBKDF2InTurn"]
     monkeypatch.setattr(password_hashing.PBKDF2InTurn, "iterations", 1_000)
     seen: set[tuple[str, int]] = set()
     hashed = PBKDF2PasswordHasher.encode

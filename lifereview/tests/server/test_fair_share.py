@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from lifereview.fair_share import FRESH_SECONDS, Counts
+from lifereview.server.fair_share import FRESH_SECONDS, Counts
 
 pytestmark = pytest.mark.any_database
 
@@ -42,6 +42,6 @@ def test_the_count_of_a_process_that_has_died_is_left_out(monkeypatch: pytest.Mo
     counts = Counts()
     counts.write(2, 4)
     later = time.monotonic() + FRESH_SECONDS + 1
-    monkeypatch.setattr("lifereview.fair_share.time.monotonic", lambda: later)
+    monkeypatch.setattr("lifereview.server.fair_share.time.monotonic", lambda: later)
 
     assert counts.least_of_others(1) is None

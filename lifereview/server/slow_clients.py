@@ -19,7 +19,7 @@ from functools import partial
 from selectors import EVENT_READ
 from typing import TYPE_CHECKING, Any
 
-from lifereview.fair_share import FairShareWorker
+from lifereview.server.fair_share import FairShareWorker
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

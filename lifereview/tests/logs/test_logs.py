@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from harness.clips import entry
-from lifereview.log_filters import RefusalWithoutQuotation, RefusalWithoutTraceback
-from lifereview.log_format import JsonLines
-from lifereview.request_ids import RequestIds, current_request_id
+from lifereview.logs.log_filters import RefusalWithoutQuotation, RefusalWithoutTraceback
+from lifereview.logs.log_format import JsonLines
+from lifereview.middleware.request_ids import RequestIds, current_request_id
 from ttscache.connections import OrmThreadPool, start_thread
 from ttscache.generation.recording import Recording
 from ttscache.tiers import Entry

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lifereview.env.addresses import private_addresses
-from lifereview.listening import bind_address, problem_with_address, site_addresses
+from lifereview.server.listening import bind_address, problem_with_address, site_addresses
 
 pytestmark = pytest.mark.any_database
 

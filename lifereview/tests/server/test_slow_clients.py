@@ -14,7 +14,7 @@ import pytest
 
 from harness import http
 from harness.process import HOST, ServerProcess, free_port, is_listening
-from lifereview.slow_clients import ClientSocket
+from lifereview.server.slow_clients import ClientSocket
 
 pytestmark = pytest.mark.any_database
 

@@ -11,7 +11,7 @@ import uuid
 
 from gunicorn import util  # type: ignore[import-untyped]
 
-from lifereview.request_ids import HEADER
+from lifereview.middleware.request_ids import HEADER
 
 ANSWERS = {
     400: ("bad_request", "The request cannot be understood."),

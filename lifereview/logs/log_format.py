@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from lifereview.request_ids import current_request_id
+from lifereview.middleware.request_ids import current_request_id
 
 
 class JsonLines(logging.Formatter):

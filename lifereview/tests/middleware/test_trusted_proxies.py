@@ -9,7 +9,7 @@ import pytest
 
 from lifereview.env.proxies import trusted_proxies
 from lifereview.env.reader import Environment
-from lifereview.trusted_proxies import TrustedProxies
+from lifereview.middleware.trusted_proxies import TrustedProxies
 
 pytestmark = pytest.mark.any_database
 

@@ -27,7 +27,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 
-from lifereview.password_hashing import is_hashing_busy
+from lifereview.accounts.password_hashing import is_hashing_busy
 from ttscache.api.throttling import NamedThrottle, network_of
 from ttscache.fingerprint import digest_of_name
 

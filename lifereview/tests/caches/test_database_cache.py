@@ -12,7 +12,7 @@ from django.db import connection
 
 from harness.planted_pickle import planted_pickle
 from harness.statements import recorded_statements
-from lifereview.database_cache import CULL_EVERY, CountingCache
+from lifereview.caches.database_cache import CULL_EVERY, CountingCache
 
 pytestmark = pytest.mark.django_db
 

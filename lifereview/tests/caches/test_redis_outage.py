@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 @pytest.fixture
 def valkey(settings: Any) -> Iterator[ValkeyServer]:
     with skipped_when_unavailable(), ValkeyServer() as valkey:
-        shared = {"BACKEND": "lifereview.redis_cache.CountingRedisCache", "LOCATION": valkey.url}
+        shared = {"BACKEND": "lifereview.caches.redis_cache.CountingRedisCache", "LOCATION": valkey.url}
         settings.CACHES = {**settings.CACHES, "default": shared}
         yield valkey
 

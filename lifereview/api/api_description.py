@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lifereview.api_examples import REQUESTS, RESPONSES
+from lifereview.api.api_examples import REQUESTS, RESPONSES
 from ttscache.audio import FORMATS
 
 _CLIP = {"type": "string", "format": "binary"}
