@@ -83,7 +83,7 @@ def timings(*, base_url: str) -> dict[str, Any]:
     """In the product: milliseconds in each round."""
     from ttscache.providers.realtime import RealtimeVoice
     from ttscache.speech import SpeechRequest
-    from ttscache.transcripts import has_same_words
+    from ttscache.text.transcripts import has_same_words
 
     voice = RealtimeVoice(api_key="sk-bench", base_url=base_url)
     request = SpeechRequest(text=TEXT, voice="marin", model=MODEL)

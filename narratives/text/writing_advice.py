@@ -9,8 +9,8 @@ import unicodedata
 from collections.abc import Iterator
 
 from ttscache.audio.sentences import split_sentences
-from ttscache.segmentation import words_in
 from ttscache.speech import MOST_CHARACTERS_OF_A_CALL
+from ttscache.text.segmentation import words_in
 
 LONG_TEXT = 600  # characters
 LONG_SENTENCE = 25  # words

@@ -12,8 +12,9 @@ from functools import partial
 from django.db.models import F, Q, QuerySet
 
 from ttscache.cache import SpeechCache
+from ttscache.maintenance.files_to_keep import files_to_keep
 from ttscache.models import Clip, ClipFile, ContentType, PermanentStore, Pin, is_stored_in
-from ttscache.renditions.irreplaceable import cannot_be_made_again, files_to_keep, irreplaceable_clips
+from ttscache.renditions.irreplaceable import cannot_be_made_again, irreplaceable_clips
 from ttscache.tiers import Entry, pages_of
 from ttscache.tiers.files import FileTier
 from ttscache.tiers.records import (

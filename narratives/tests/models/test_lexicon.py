@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from narratives.models import Pronunciation
-from ttscache.plain_text import comparable_word
+from ttscache.text.plain_text import comparable_word
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,6 @@ from ttscache.api.gateway.errors import MODEL_NAME, ModelNotFound, RefusedCall
 from ttscache.audio import FORMATS
 from ttscache.conf import conf
 from ttscache.errors import EmptyText
-from ttscache.plain_text import has_words
 from ttscache.renditions.current import live_rendition
 from ttscache.speech import (
     MOST_CHARACTERS_OF_A_CALL,
@@ -23,6 +22,7 @@ from ttscache.speech import (
     VoiceRendition,
     is_realtime,
 )
+from ttscache.text.plain_text import has_words
 
 OWN_MODEL = "life-review"  # plays the live rendition of a listener voice
 MOST_INSTRUCTIONS = 4_096

@@ -20,8 +20,8 @@ from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
-from ttscache import number_words
-from ttscache.number_words import CURRENCIES, MONEY_SCALES, Reading, Step
+from ttscache.text import number_words
+from ttscache.text.number_words import CURRENCIES, MONEY_SCALES, Reading, Step
 
 
 @dataclass(frozen=True, slots=True)

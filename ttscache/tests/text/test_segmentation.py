@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from ttscache import audio
 from ttscache.audio.sentences import split_sentences
-from ttscache.segmentation import grapheme_bounds, grapheme_clusters, sentence_ends, word_bounds, words_in
+from ttscache.text.segmentation import (
+    grapheme_bounds,
+    grapheme_clusters,
+    sentence_ends,
+    word_bounds,
+    words_in,
+)
 
 pytestmark = pytest.mark.any_database
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ttscache.plain_text import clean_text, comparable, comparable_word, has_words
+from ttscache.text.plain_text import clean_text, comparable, comparable_word, has_words
 
 pytestmark = pytest.mark.any_database
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttscache.transcripts import WordDifference, differences, has_same_words
+from ttscache.text.transcripts import WordDifference, differences, has_same_words
 
 pytestmark = pytest.mark.any_database
 
