@@ -12,14 +12,12 @@ import psycopg
 import pytest
 from django.contrib.auth.models import Group
 
-from conftest import IS_ON_POSTGRESQL
-from harness.postgres import PostgresServer
+from harness.postgres import IS_ON_POSTGRESQL, PostgresServer
 from harness.prepared_rows import put_rows_of
-from harness.site import Site, WebServer
+from harness.site import MakeSite, Site, WebServer
 from harness.staff_actions import make_groups, make_live_journey
 from narratives.models import Journey
 
-MakeSite = Callable[..., Any]
 Holding = Literal["", "content", "clips"]
 
 # A clean clone runs on SQLite, and wrong settings are refused before any database is opened.

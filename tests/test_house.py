@@ -75,13 +75,13 @@ def test_classes_and_public_functions_have_unique_names() -> None:
     assert not {name: shared[name] for name in shared.keys() - SHARED_BY_DJANGO - ENTRY_POINTS}
 
 
-def test_test_modules_import_helpers_from_the_harness_and_never_from_each_other() -> None:
+def test_helpers_are_imported_from_the_harness_and_never_from_a_test_module_or_a_conftest() -> None:
     found = [
         f"{path.relative_to(ROOT)}: {module}"
-        for path in python_files(*PRODUCT, "harness", "bench", "tests")
+        for path in (ROOT / "conftest.py", *python_files(*PRODUCT, "harness", "bench", "tests"))
         for module in outline(path).imported
-        if module.split(".")[0] in (*PRODUCT, "harness", "bench", "tests")
-        and any(part.startswith("test_") for part in module.split("."))
+        if module.split(".")[0] in (*PRODUCT, "harness", "bench", "tests", "conftest")
+        and any(part.startswith("test_") or part == "conftest" for part in module.split("."))
     ]
     assert not found
 

@@ -10,11 +10,10 @@ import pytest
 from harness.caller import Caller
 from harness.http import at_once
 from harness.openai_server import OpenAIServer
-from harness.site import Site
+from harness.site import MakeSite, Site
 from harness.site_data import new_token, query
 from harness.speech_api.calls import Call
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 

@@ -18,10 +18,9 @@ from harness.caller import Caller, sound_of
 from harness.http import Response, at_once
 from harness.openai_server import OpenAIServer
 from harness.process import PROJECT, leashed
-from harness.site import Site, WebServer
+from harness.site import MakeSite, Site, WebServer
 from harness.site_data import files_of, query, ready_clips
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
