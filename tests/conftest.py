@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from django.contrib.auth.models import Group
 
+from harness.openai_server import OpenAIServer
 from harness.postgres import IS_ON_POSTGRESQL, PostgresServer
 from harness.prepared_rows import put_rows_of
 from harness.site import MakeSite, Site, WebServer
@@ -74,6 +75,15 @@ def make_site(
             return site
 
         yield make
+
+
+@pytest.fixture(scope="module")
+def gated_voice(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
+    """The provider, which holds every call at a gate until it is released. Ask for it before the site."""
+    running_openai.reset()
+    running_openai.behave(gate_after_chunks=1)
+    yield running_openai
+    running_openai.reset()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 PRODUCT = ("lifereview", "narratives", "ttscache")
 SHARED_BY_DJANGO = {"Command", "Migration"}  # Django finds these classes by their name
 ENTRY_POINTS = {"main", "measure"}  # each file in bench/rows/ has a `measure`
+LINES_OF_A_COPY = 3  # a helper of tests that is shorter may stand in two modules
 MOST_CHARACTERS_OF_A_LINE = 160  # in a template
 
 pytestmark = pytest.mark.any_database
@@ -37,12 +38,13 @@ class Outline(NamedTuple):
     top_level: list[str]  # classes and functions
     functions: list[str]  # at every depth
     docstrings: list[str]
+    helpers: list[tuple[str, int]]  # functions that are no tests: their names, and hashes of what they do
 
 
 @cache
 def outline(path: Path) -> Outline:
     tree = ast.parse(path.read_text())
-    found = Outline([], [], [], [])
+    found = Outline([], [], [], [], [])
     nodes: list[ast.AST] = [tree]
     while nodes:
         node = nodes.pop()
@@ -57,6 +59,11 @@ def outline(path: Path) -> Outline:
             found.docstrings.append(ast.get_docstring(node) or "")
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 found.functions.append(node.name)
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("test_"):
+            body = node.body[ast.get_docstring(node) is not None :]
+            if body and (body[-1].end_lineno or 0) - body[0].lineno + 1 >= LINES_OF_A_COPY:
+                found.helpers.append((node.name, hash("".join(map(ast.dump, body)))))
     found.top_level.extend(
         node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)
     )
@@ -84,6 +91,15 @@ def test_helpers_are_imported_from_the_harness_and_never_from_a_test_module_or_a
         and any(part.startswith("test_") or part == "conftest" for part in module.split("."))
     ]
     assert not found
+
+
+def test_no_helper_of_tests_stands_in_two_modules() -> None:
+    places: defaultdict[int, list[str]] = defaultdict(list)
+    for path in python_files(*PRODUCT, "harness", "tests"):
+        if is_test(path) or path.is_relative_to(ROOT / "harness"):
+            for name, body in outline(path).helpers:
+                places[body].append(f"{path.relative_to(ROOT)}: {name}")
+    assert not [found for found in places.values() if len(found) > 1]
 
 
 def test_migrations_import_no_code_that_changes_with_the_product() -> None:

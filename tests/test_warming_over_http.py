@@ -35,15 +35,6 @@ PRE_CACHE = "/api/pre-cache-narratives"
 
 
 @pytest.fixture(scope="module")
-def gated_voice(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
-    """A voice that waits at a gate, so that no clip is made before the tests have looked."""
-    running_openai.reset()
-    running_openai.behave(gate_after_chunks=1)
-    yield running_openai
-    running_openai.reset()
-
-
-@pytest.fixture(scope="module")
 def site(make_site: MakeSite, gated_voice: OpenAIServer) -> Iterator[Site]:
     with make_site(Site, TTS_WARM_CONCURRENCY=str(AT_ONCE), TTS_LISTENER_VOICES="nova,sage") as site:
         yield site
