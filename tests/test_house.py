@@ -93,6 +93,25 @@ def test_helpers_are_imported_from_the_harness_and_never_from_a_test_module_or_a
     assert not found
 
 
+def test_tests_of_an_app_stand_in_folders_that_mirror_its_packages() -> None:
+    of_no_package = [
+        path.relative_to(ROOT)
+        for app in PRODUCT
+        for path in sorted((ROOT / app / "tests").rglob("test_*.py"))
+        if not (ROOT / app / path.relative_to(ROOT / app / "tests").parent / "__init__.py").exists()
+    ]
+    at_the_top_and_of_a_package = [
+        f"{path.relative_to(ROOT)}: {module.relative_to(ROOT)}"
+        for app in PRODUCT
+        for path in sorted((ROOT / app / "tests").glob("test_*.py"))
+        for module in python_files(app)
+        if module.name == path.name.removeprefix("test_") and module.parent != ROOT / app
+        if not is_test(module) and not (ROOT / app / module.name).exists()
+    ]
+    assert {path.parent for path in of_no_package} == {Path("narratives/tests/listener/page")}  # HTML and JS
+    assert not at_the_top_and_of_a_package
+
+
 def test_no_helper_of_tests_stands_in_two_modules() -> None:
     places: defaultdict[int, list[str]] = defaultdict(list)
     for path in python_files(*PRODUCT, "harness", "tests"):
