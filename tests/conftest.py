@@ -1,4 +1,7 @@
-"""Fixtures of whole sites: each has its own folder and uses the database kind of this test run."""
+"""Fixtures of whole sites: each has its own folder and uses the database kind of this test run.
+
+"How to add …" in CONTRIBUTING.md says how a test of the whole product, also in a browser, uses them.
+"""
 
 from __future__ import annotations
 
