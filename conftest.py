@@ -19,12 +19,11 @@ from harness import surroundings
 from harness.openai_server import OpenAIServer
 from harness.optional import skipped_when_unavailable
 from harness.other_host import Network
-from harness.postgres import PostgresServer
+from harness.postgres import IS_ON_POSTGRESQL, PostgresServer
 from harness.s3 import S3Server
 from harness.shared_browser import shared_browser
 from harness.site import WebServer
 
-IS_ON_POSTGRESQL = surroundings.is_on_postgresql
 SECRET_KEY = "pz4-of-all-hosts-of-a-test-W8yKq3VnE7tGs5uHa2"  # some of them are public
 BROWSER_PLACE = -302  # before the tests that may take 300 seconds
 

@@ -6,13 +6,13 @@ import re
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from harness.admin_pages import NARRATIVES, admin_address, badges, make_clips, said
 from harness.retirement_day import stand_before_shutdown
+from harness.staff_pages import staff_with
 from narratives import publishing
 from narratives.models import Journey, Narrative
 from ttscache.models import Clip, WarmItem, WarmRun
@@ -197,11 +197,7 @@ class TestMakingAgain:
 class TestStaffWhoMayNotMake:
     @pytest.fixture
     def client(self, heard_journey: Journey) -> Client:
-        user = User.objects.create(username="looker", is_staff=True)
-        user.user_permissions.set(Permission.objects.filter(codename__in=["view_journey", "view_narrative"]))
-        client = Client()
-        client.force_login(user)
-        return client
+        return staff_with("view_journey", "view_narrative")
 
     def test_staff_who_may_not_make_see_no_voice_buttons(self, client, heard_journey, heard_question):
         for thing in (heard_journey, heard_question):

@@ -12,12 +12,11 @@ from django.core.cache import cache as django_cache
 from django.db import OperationalError
 from django.test import Client
 
-from harness.api_calls import request_statements
+from harness.api_calls import Reflect, request_statements
 from harness.openai_server import OpenAIServer
 from narratives.listener import reflection_sound, reflections
 from narratives.models import BankReflection, Journey, Narrative, OfferedReflection, PublicationEntry
 from narratives.reflections import reflecting
-from narratives.tests.listener.conftest import Reflect
 from narratives.text.reflection_rules import problems
 from ttscache import wiring
 from ttscache.models import ApiToken, Clip, Usage
