@@ -19,12 +19,11 @@ from harness import surroundings
 from harness.openai_server import OpenAIServer
 from harness.optional import skipped_when_unavailable
 from harness.other_host import Network
-from harness.postgres import PostgresServer
+from harness.postgres import IS_ON_POSTGRESQL, PostgresServer
 from harness.s3 import S3Server
 from harness.shared_browser import shared_browser
 from harness.site import WebServer
 
-IS_ON_POSTGRESQL = surroundings.is_on_postgresql
 SECRET_KEY = "pz4-of-all-hosts-of-a-test-W8yKq3VnE7tGs5uHa2"  # some of them are public
 BROWSER_PLACE = -302  # before the tests that may take 300 seconds
 
@@ -308,7 +307,7 @@ def openai(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
 @pytest.fixture(autouse=True)
 def _surroundings(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give each test plain static files, its own folder of local clips, and an empty cache."""
-    from lifereview.database_cache import CountingCache
+    from lifereview.caches.database_cache import CountingCache
     from ttscache import adaptive_cache, wiring
     from ttscache.api.throttling import ask_cache_again
     from ttscache.delivery.waiting_room import waiting_room

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench import pace, rows
 from bench.report import Measurement, write_report
-from bench.table import Row, rendered
+from bench.table import MeasuredRow, rendered
 from harness import Unavailable
 
 # The first two fill tables with a million rows; the others are about no target of speed.
@@ -64,7 +64,7 @@ def _measured(name: str) -> Measurement:
     """Run one benchmark."""
     module = importlib.import_module(f"{rows.__name__}.{name}")
     machine = _machine()
-    found: list[Row] = []
+    found: list[MeasuredRow] = []
     began = time.monotonic()
     is_whole = True
     try:

@@ -7,7 +7,7 @@ from harness.speech_api import sound
 TEXT = "What place from your childhood comes to mind most often?"
 
 
-def audio() -> bytes:
+def mp3() -> bytes:
     """59,904 bytes: 3.7 s at 128 kbit/s."""
     return sound.spoken_clip(TEXT, "nova", "mp3")
 
@@ -28,7 +28,7 @@ def keep_published(text: str = TEXT) -> str:
     assert speech.audio_format == "mp3"
     Clip.objects.record(speech, ContentType.QUESTION)
     Pin.objects.get_or_create(content_hash=speech.content_hash, reason=Pin.Reason.LIVE)
-    heard = audio()
+    heard = mp3()
     facts = examine(heard, "mp3")
     entry = Entry(
         content_hash=speech.content_hash,

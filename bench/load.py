@@ -82,7 +82,7 @@ def load(
     return Load(**json.loads(done.stdout))
 
 
-class Connection:
+class KeptAliveConnection:
     """One kept-alive connection, read with little work, because client and server share the cores."""
 
     def __init__(self, url: str, headers: Sequence[str] = (), post: str = "") -> None:
@@ -141,7 +141,7 @@ def main() -> None:
     parser.add_argument("--header", action="append", default=[], help="to send with every request")
     parser.add_argument("--post", default="", help="JSON to send as the body of every request")
     given = parser.parse_args()
-    connections = [Connection(given.url, given.header, given.post) for _ in range(given.connections)]
+    connections = [KeptAliveConnection(given.url, given.header, given.post) for _ in range(given.connections)]
     latencies, seconds = _ask_until_the_end(connections, given)
     shares = quantiles(latencies, n=100)
     answer = Load(
@@ -155,11 +155,11 @@ def main() -> None:
 
 
 def _ask_until_the_end(
-    connections: Sequence[Connection], given: argparse.Namespace
+    connections: Sequence[KeptAliveConnection], given: argparse.Namespace
 ) -> tuple[list[float], float]:
     """Return the latency of each answer in milliseconds, and the seconds that all took together."""
     selector = selectors.DefaultSelector()
-    asked_at: dict[Connection, float] = {}
+    asked_at: dict[KeptAliveConnection, float] = {}
     answers = dict.fromkeys(connections, 0)
     latencies: list[float] = []
     began = now = time.perf_counter()
@@ -189,7 +189,7 @@ def _ask_until_the_end(
     return latencies, now - began
 
 
-def _check(connection: Connection, given: argparse.Namespace, *, is_first: bool) -> None:
+def _check(connection: KeptAliveConnection, given: argparse.Namespace, *, is_first: bool) -> None:
     head, body = connection.head, connection.body
     is_good = (
         head.startswith(b"HTTP/1.1 200 ")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from bench.table import Row, figure
+from bench.table import MeasuredRow, rounded
 
 WIDTH, LABEL_WIDTH, VALUE_WIDTH = 960, 400, 180
 BAR, LINE, GAP, TOP = 14, 18, 12, 34
@@ -35,7 +35,7 @@ class Bar:
     value: str = ""
 
 
-def plot_of_rows(title: str, rows: Sequence[Row]) -> str:
+def plot_of_rows(title: str, rows: Sequence[MeasuredRow]) -> str:
     """Bars of ours, the baseline and the limit of each row. Lengths compare only within a row."""
     bars: list[Bar | None] = []
     for row in rows:
@@ -44,13 +44,13 @@ def plot_of_rows(title: str, rows: Sequence[Row]) -> str:
         longest = max(kinds.values()) or 1
         for kind, value in kinds.items():
             label = row.name if kind == "ours" else ""
-            bars.append(Bar(value / longest, kind, label, f"{figure(value)} {row.unit}"))
+            bars.append(Bar(value / longest, kind, label, f"{rounded(value)} {row.unit}"))
         bars.append(None)
     legend = [("ours", "ours"), ("baseline", "baseline"), ("limit", "limit")]
     return _drawn(title, bars, [each for each in legend if any(bar and bar.kind == each[0] for bar in bars)])
 
 
-def plot_of_targets(title: str, rows: Sequence[tuple[str, Row]]) -> str:
+def plot_of_targets(title: str, rows: Sequence[tuple[str, MeasuredRow]]) -> str:
     """A bar for each target: how far it is reached. The dashed line is the target itself."""
     bars: list[Bar | None] = []
     for name, row in rows:
@@ -59,7 +59,7 @@ def plot_of_targets(title: str, rows: Sequence[tuple[str, Row]]) -> str:
     return _drawn(title, bars, [("ours", "met"), ("missed", "missed")], mark=1 / FURTHEST)
 
 
-def _reached(row: Row) -> float:
+def _reached(row: MeasuredRow) -> float:
     """Return 1 where the target is just met and more where it is surpassed, at most FURTHEST."""
     reached, target = row.reached, row.target
     assert reached is not None

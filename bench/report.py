@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 from bench.plots import plot_of_rows, plot_of_targets
-from bench.table import Judged, Row, Target, figure
+from bench.table import Judged, MeasuredRow, Target, rounded
 
 PAGE, FOLDER, RESULTS = "measured.md", "measured", "results.json"
 _INTRODUCTION = """\
@@ -33,7 +33,7 @@ class Measurement:
 
     name: str
     title: str
-    rows: Sequence[Row]
+    rows: Sequence[MeasuredRow]
     is_whole: bool  # whether it reached its end
     seconds: float
     measured_at: str
@@ -75,9 +75,9 @@ def _read(results: Path) -> Iterator[Measurement]:
         yield Measurement(**each | {"rows": [row_from_json(row) for row in each["rows"]]})
 
 
-def row_from_json(found: dict[str, Any]) -> Row:
+def row_from_json(found: dict[str, Any]) -> MeasuredRow:
     target = found["target"]
-    return Row(
+    return MeasuredRow(
         name=found["name"],
         unit=found["unit"],
         is_more_better=found["better"] == "more",
@@ -103,7 +103,7 @@ def _page(measured: Sequence[Measurement]) -> Iterator[str]:
         yield from _section(each)
 
 
-def _causes(rows: Sequence[Row]) -> Iterator[str]:
+def _causes(rows: Sequence[MeasuredRow]) -> Iterator[str]:
     missed = [row for row in rows if not row.is_met and row.target and row.target.cause]
     if missed:
         yield "What keeps a row from its target:\n"
@@ -126,15 +126,15 @@ def _section(measured: Measurement) -> Iterator[str]:
     yield f"{measured.measured_at}, {measured.machine}, {measured.seconds:.0f} s.\n"
 
 
-def _cells(row: Row) -> Iterator[str]:
+def _cells(row: MeasuredRow) -> Iterator[str]:
     found = row.as_json()
     yield _cell(row.name)
     for name in ("ours", "baseline", "limit"):
-        yield "" if found[name] is None else figure(found[name])
+        yield "" if found[name] is None else rounded(found[name])
     yield row.unit
     ratios = row.ratios
-    yield f"{figure(median(ratios))} ({figure(min(ratios))}-{figure(max(ratios))})" if ratios else ""
-    yield "" if found["ratio_to_limit"] is None else figure(found["ratio_to_limit"])
+    yield f"{rounded(median(ratios))} ({rounded(min(ratios))}-{rounded(max(ratios))})" if ratios else ""
+    yield "" if found["ratio_to_limit"] is None else rounded(found["ratio_to_limit"])
     yield found["better"]
     yield _cell(row.notes)
 

@@ -1,4 +1,4 @@
-"""Row: measurements of ours, of a baseline and of a limit, with a target; and the table of all rows."""
+"""MeasuredRow: figures of ours, of a baseline and of a limit, with a target; and the table of all rows."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Target:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
+class MeasuredRow:
     """One figure per repetition, of ours and of what was measured together with it.
 
     The baseline is what ours replaces or has to beat, the limit is what nothing can beat. Each has as many
@@ -108,20 +108,20 @@ class Row:
             Judged.TO_LIMIT: "x the limit",
             Judged.OVER_LIMIT: f"{self.unit} over the limit",
         }[self.target.judged]
-        return f"{figure(reached)} {ending}"
+        return f"{rounded(reached)} {ending}"
 
     @property
     def cells(self) -> tuple[str, ...]:
         ratios, to_limit = self.ratios, _quotients(self.ours, self.limit)
         return (
             self.name,
-            figure(median(self.ours)),
-            figure(median(self.baseline)) if self.baseline else "",
-            figure(median(self.limit)) if self.limit else "",
+            rounded(median(self.ours)),
+            rounded(median(self.baseline)) if self.baseline else "",
+            rounded(median(self.limit)) if self.limit else "",
             self.unit,
-            figure(median(ratios)) if ratios else "",
-            f"{figure(min(ratios))}-{figure(max(ratios))}" if ratios else "",
-            figure(median(to_limit)) if to_limit else "",
+            rounded(median(ratios)) if ratios else "",
+            f"{rounded(min(ratios))}-{rounded(max(ratios))}" if ratios else "",
+            rounded(median(to_limit)) if to_limit else "",
             "more" if self.is_more_better else "less",
             self.target_text,
             "" if self.is_met is None else "yes" if self.is_met else "NO",
@@ -167,13 +167,13 @@ def _paired(ours: Sequence[float], others: Sequence[float]) -> list[tuple[float,
     return list(zip(ours, repeated, strict=True))
 
 
-def figure(number: float) -> str:
+def rounded(number: float) -> str:
     """Format with three significant digits, and always with all digits before the point."""
     magnitude = math.floor(math.log10(abs(number))) if number else 0
     return f"{number:,.{min(6, max(0, 2 - magnitude))}f}"
 
 
-def rendered(titled: Sequence[tuple[str, Sequence[Row]]]) -> str:
+def rendered(titled: Sequence[tuple[str, Sequence[MeasuredRow]]]) -> str:
     """One table of all rows, under the titles of their benchmarks."""
     cells = [HEADINGS, *(row.cells for _, rows in titled for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(HEADINGS))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.test import Client
 
 from harness.statements import recorded_statements
 
+Reflect = Callable[..., Any]  # the type of the fixture `ask`, which posts an answer
 # Transactions, and statements that look up the caller: session, user, permissions and token.
 _LEFT_OUT = re.compile(
     r"\s*(SAVEPOINT|RELEASE|ROLLBACK)\b|.*\b(django_session|auth_\w+|ttscache_apitoken)\b", re.DOTALL

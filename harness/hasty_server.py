@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from lifereview.slow_clients import ClientSocket, HeadFirstWorker
+from lifereview.server.slow_clients import ClientSocket, HeadFirstWorker
 
 
 class HastySocket(ClientSocket):

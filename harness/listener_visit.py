@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, Route, expect
 
 from harness import http
 
+MakeVisit = Callable[..., "Visit"]  # the type of the fixture `make_visit` of the listener's page
 PRESS_APART_MS = 450  # two presses closer than this are taken for one
 # When the page itself last heard a press: on a busy machine that is later than the press was sent.
 NOTE_PRESSES = """

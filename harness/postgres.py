@@ -22,6 +22,7 @@ from psycopg import sql
 from harness import Unavailable
 from harness.process import HOST, ServerProcess, free_port
 
+IS_ON_POSTGRESQL = os.environ.get("TEST_DATABASE") == "postgres"  # whether tests and their sites use it
 UNPRIVILEGED_USER = "nobody"  # PostgreSQL refuses to run as root
 
 # The data survives kill(), because each commit reaches the kernel; it need not survive a power cut.

@@ -9,11 +9,11 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import psutil
 from dotenv import dotenv_values
@@ -25,6 +25,7 @@ from harness.waiting import wait_until
 
 # The only variables taken from the shell: no key, no database, no setting of the product.
 ESSENTIALS = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TMPDIR")
+MakeSite = Callable[..., Any]  # the type of the fixture `make_site` in tests/conftest.py
 
 
 class Site:

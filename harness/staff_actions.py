@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Task
 
+from harness.admin_pages import narrative_form
 from harness.clips import speech
 from harness.staff_pages import YES
 from narratives import publishing
@@ -59,12 +60,12 @@ def sees(model: str) -> Callable[[Client], bool]:
 
 
 def writes(client: Client) -> bool:
-    client.post(narrative_address(narrative()), form_of(narrative(), text="Another draft."))
+    client.post(narrative_address(narrative()), narrative_form(narrative(), text="Another draft."))
     return narrative().text == "Another draft."
 
 
 def saves_and_publishes(client: Client) -> bool:
-    asked = client.post(narrative_address(narrative()), form_of(narrative(), _publish="1"))
+    asked = client.post(narrative_address(narrative()), narrative_form(narrative(), _publish="1"))
     if "Publish now, audio follows" in asked.content.decode():
         choose(client, "publish_chosen")
     return is_published()
@@ -235,18 +236,18 @@ def changes_the_order_of_what_is_live(client: Client) -> bool:
 
 def makes_a_live_question_a_system_clip(client: Client) -> bool:
     save_journey(client, [(narrative(), {"kind": "system"})])
-    client.post(narrative_address(narrative()), form_of(narrative(), kind="system"))
+    client.post(narrative_address(narrative()), narrative_form(narrative(), kind="system"))
     return narrative().kind == "system"
 
 
 def renames_what_is_live(client: Client) -> bool:
-    client.post(narrative_address(narrative()), form_of(narrative(), slug="else"))
+    client.post(narrative_address(narrative()), narrative_form(narrative(), slug="else"))
     return narrative().slug == "else"
 
 
 def moves_what_is_published_to_another_journey(client: Client) -> bool:
     other = Journey.objects.create(slug="other", title="Other", is_live=True)
-    client.post(narrative_address(narrative()), form_of(narrative(), journey=other.pk))
+    client.post(narrative_address(narrative()), narrative_form(narrative(), journey=other.pk))
     return narrative().journey == other
 
 
@@ -341,13 +342,6 @@ def waiting_is(client: Client, button: str) -> str:
 
 def narrative_address(narrative: Narrative, name: str = "change") -> str:
     return admin_page("narratives.narrative", name, narrative.pk)
-
-
-def form_of(narrative: Narrative, **changes: Any) -> dict[str, Any]:
-    fields = ("title", "kind", "text", "slug", "stage", "theme")
-    return (
-        {field: getattr(narrative, field) for field in fields} | {"journey": narrative.journey_id} | changes
-    )
 
 
 def save_journey(client: Client, rows: list[tuple[Narrative, dict[str, Any]]], **journeys: str) -> None:

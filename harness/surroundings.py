@@ -20,7 +20,7 @@ from dotenv import dotenv_values
 
 from harness import Unavailable
 from harness.other_host import Network, new_network
-from harness.postgres import PostgresServer
+from harness.postgres import IS_ON_POSTGRESQL, PostgresServer
 from harness.process import PROJECT
 from lifereview.env.variables import all_variables
 
@@ -45,8 +45,7 @@ folder = tempfile.mkdtemp(prefix="lifereview-tests-")
 os.environ["VAR_DIR"] = folder
 os.environ["DJANGO_SETTINGS_MODULE"] = "lifereview.settings"
 is_worker = "PYTEST_XDIST_WORKER" in os.environ
-is_on_postgresql = os.environ.get("TEST_DATABASE") == "postgres"
-server = PostgresServer() if is_on_postgresql else None
+server = PostgresServer() if IS_ON_POSTGRESQL else None
 if server is not None:
     os.environ["DATABASE_URL"] = server.url
 if is_worker:  # coverage measures the worker, but not the processes that it starts

@@ -21,7 +21,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm
 
-from lifereview.colleagues import ColleagueForm, link_days, mail_link, password_link, role_of
+from lifereview.accounts.colleagues import ColleagueForm, link_days, mail_link, password_link, role_of
 from ttscache.monitoring.schedules import problem_of
 
 for _model in (User, Group, Schedule, Success, Failure, OrmQ):

@@ -9,7 +9,7 @@ class LifeReviewConfig(AppConfig):
 
     def ready(self) -> None:
         """Collect garbage from now on, but never look again at what was loaded: it stays."""
-        from lifereview import sign_in  # noqa: F401 - its lines in the log hang on signals
+        from lifereview.accounts import sign_in  # noqa: F401 - its lines in the log hang on signals
 
         gc.freeze()
         gc.enable()

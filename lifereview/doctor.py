@@ -27,8 +27,8 @@ from lifereview import settings as lifereview_settings
 from lifereview.database_errors import says_of_database
 from lifereview.env.unknown_variables import unknown_variables, warning_about
 from lifereview.env.variables import all_variables
-from lifereview.listening import site_addresses
-from lifereview.proxy_headers import forwarded_headers_seen
+from lifereview.middleware.proxy_headers import forwarded_headers_seen
+from lifereview.server.listening import site_addresses
 from ttscache.conf import conf
 from ttscache.coordination.hosts import HEARTBEAT_LOST_SECONDS, name_of
 from ttscache.models import LastProviderOutcome, ProcessReport

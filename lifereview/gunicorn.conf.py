@@ -7,14 +7,14 @@ from typing import Any
 os.environ["LIFEREVIEW_PROCESS"] = "web"  # set before the settings are read: they give the web its pool
 
 from lifereview import settings
-from lifereview.listening import bind_address, open_socket_file
 from lifereview.private_files import UMASK, tighten, write_privately
-from lifereview.server_errors import answer_server_errors_in_json
+from lifereview.server.listening import bind_address, open_socket_file
+from lifereview.server.server_errors import answer_server_errors_in_json
 from lifereview.temporary_files import folder_in_memory, use_own_temporary_folder
 from ttscache.heap import limit_heaps
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifereview.settings")
-# gunicorn would answer 500 to a request without this path; lifereview/sub_path.py serves both.
+# gunicorn would answer 500 to a request without this path; lifereview/middleware/sub_path.py serves both.
 os.environ.pop("SCRIPT_NAME", None)
 limit_heaps()
 write_privately()
@@ -23,11 +23,11 @@ tighten(settings.VAR_DIR, settings.TTSCACHE["files_dir"])
 answer_server_errors_in_json()
 
 bind = bind_address()
-# gunicorn believes the same header of the same proxies as lifereview.trusted_proxies.
+# gunicorn believes the same header of the same proxies as lifereview.middleware.trusted_proxies.
 forwarded_allow_ips = ",".join(settings.TRUSTED_PROXIES)
 secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
 workers = settings.WEB_WORKERS
-worker_class = "lifereview.slow_clients.HeadFirstWorker"  # gunicorn's gthread, with limits for slow clients
+worker_class = "lifereview.server.slow_clients.HeadFirstWorker"  # gunicorn's gthread, for slow clients
 threads = settings.WEB_THREADS
 worker_connections = 1000
 backlog = 2048
@@ -40,7 +40,7 @@ graceful_timeout = 7  # the supervisor allows 10 s in total
 worker_tmp_dir = folder_in_memory()
 control_socket_disable = True
 accesslog = None
-logger_class = "lifereview.server_log.ErrorsOnlyLogger"
+logger_class = "lifereview.server.server_log.ErrorsOnlyLogger"
 errorlog = "-"
 loglevel = "warning"
 logconfig_dict = settings.LOGGING  # its lines look like ours

@@ -64,7 +64,7 @@ _ORIGINS: dict[str, Any] = {
 CORS_ALLOWED_ORIGINS = env.words("CORS_ALLOWED_ORIGINS", **_ORIGINS)
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", **_ORIGINS)
 IS_BEHIND_TLS = any(origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS)
-TRUSTED_PROXIES = trusted_proxies(env)  # read by lifereview.trusted_proxies and gunicorn.conf.py
+TRUSTED_PROXIES = trusted_proxies(env)  # read by lifereview.middleware.trusted_proxies and gunicorn.conf.py
 
 SECRET_KEY = secret_key(env, VAR_DIR, ALLOWED_HOSTS, THIS_MACHINE)
 
@@ -95,24 +95,24 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "lifereview.static_files.StaticFiles",
-    "lifereview.middleware.bodiless_head",
-    "lifereview.middleware.content_security_policy",
+    "lifereview.middleware.http_rules.bodiless_head",
+    "lifereview.middleware.http_rules.content_security_policy",
     # Only with other origins: it makes every response vary by Origin, which caches dislike.
     *(["corsheaders.middleware.CorsMiddleware"] if CORS_ALLOWED_ORIGINS else []),
-    "lifereview.unusable_addresses.refuse_unusable_addresses",
+    "lifereview.middleware.unusable_addresses.refuse_unusable_addresses",
     # After CORS, because its responses need the CORS headers; before sessions, so that a hit runs no query.
     "ttscache.delivery.middleware.published_clips_middleware",
-    *(["lifereview.middleware.refuse_changes"] if ONLY_PLAYS else []),
-    "lifereview.middleware.HostChecks",
+    *(["lifereview.middleware.http_rules.refuse_changes"] if ONLY_PLAYS else []),
+    "lifereview.middleware.http_rules.HostChecks",
     "ttscache.api.known_texts.known_texts_middleware",  # before sessions, as the clips above
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "lifereview.second_factor.second_factor_middleware",
-    "lifereview.staff_time.staff_time_zone",
+    "lifereview.accounts.second_factor.second_factor_middleware",
+    "lifereview.accounts.staff_time.staff_time_zone",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "lifereview.sign_in.remember_browser",
+    "lifereview.accounts.sign_in.remember_browser",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -188,7 +188,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "ttscache.api.errors.answer_error",
     "DEFAULT_THROTTLE_RATES": throttle_rates(env),
-    "NUM_PROXIES": 0,  # REMOTE_ADDR: lifereview.trusted_proxies has put the caller's address there
+    "NUM_PROXIES": 0,  # REMOTE_ADDR: lifereview.middleware.trusted_proxies has put the caller's address there
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
@@ -202,7 +202,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "lifereview.api_description.complete",
+        "lifereview.api.api_description.complete",
     ],
 }
 CORS_URLS_REGEX = r"^/(api|v1)/.*$"
@@ -225,17 +225,17 @@ CORS_EXPOSE_HEADERS = [
 
 # --- signing in, security --------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = [
-    "lifereview.sign_in.LimitedSignIn",
+    "lifereview.accounts.sign_in.LimitedSignIn",
     "django.contrib.auth.backends.ModelBackend",
 ]
-PASSWORD_HASHERS = ["lifereview.password_hashing.PBKDF2InTurn", *DEFAULT_HASHERS[1:]]
+PASSWORD_HASHERS = ["lifereview.accounts.password_hashing.PBKDF2InTurn", *DEFAULT_HASHERS[1:]]
 # django-axes counts failed sign-ins in the database, for all processes and hosts.
 AXES_FAILURE_LIMIT = 20
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # otherwise more guesses would lock staff out for ever
-AXES_LOCKOUT_PARAMETERS = "lifereview.sign_in.counted_together"
-AXES_CLIENT_IP_CALLABLE = "lifereview.sign_in.caller_address"
-AXES_LOCKOUT_CALLABLE = "lifereview.sign_in.refused_page"
+AXES_LOCKOUT_PARAMETERS = "lifereview.accounts.sign_in.counted_together"
+AXES_CLIENT_IP_CALLABLE = "lifereview.accounts.sign_in.caller_address"
+AXES_LOCKOUT_CALLABLE = "lifereview.accounts.sign_in.refused_page"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False  # its lists hold what strangers have typed
@@ -293,12 +293,12 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
-        "no_traceback": {"()": "lifereview.log_filters.RefusalWithoutTraceback"},
-        "no_quotation": {"()": "lifereview.log_filters.RefusalWithoutQuotation"},
+        "no_traceback": {"()": "lifereview.logs.log_filters.RefusalWithoutTraceback"},
+        "no_quotation": {"()": "lifereview.logs.log_filters.RefusalWithoutQuotation"},
     },
     "formatters": {
         "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
-        "json": {"()": "lifereview.log_format.JsonLines"},
+        "json": {"()": "lifereview.logs.log_format.JsonLines"},
     },
     "handlers": {
         "console": {
@@ -313,7 +313,7 @@ LOGGING: dict[str, Any] = {
         "django.request": {"level": "ERROR"},  # wrong requests of strangers are not worth a line
         "django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         "gunicorn.error": {"handlers": ["console"], "level": "WARNING", "propagate": False},
-        "axes": {"level": "ERROR"},  # lifereview.sign_in writes one line for each sign-in
+        "axes": {"level": "ERROR"},  # lifereview.accounts.sign_in writes one line for each sign-in
         "httpx2": {"level": "WARNING"},
     },
 }

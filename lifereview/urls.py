@@ -12,10 +12,10 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from lifereview.api_docs import ApiDocsView, ApiSchemaView
-from lifereview.colleagues import ForgottenPasswordView, LinkSentView, NewPasswordView
-from lifereview.second_factor import second_factor
-from lifereview.staff_time import my_settings
+from lifereview.accounts.colleagues import ForgottenPasswordView, LinkSentView, NewPasswordView
+from lifereview.accounts.second_factor import second_factor
+from lifereview.accounts.staff_time import my_settings
+from lifereview.api.api_docs import ApiDocsView, ApiSchemaView
 from ttscache.api.base import NotFoundView
 from ttscache.api.gateway.base import UnknownGatewayView
 

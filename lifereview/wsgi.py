@@ -8,12 +8,12 @@ gc.disable()  # loading takes a fifth less time, and makes no garbage; LifeRevie
 from django.conf import settings  # noqa: E402
 from django.core.wsgi import get_wsgi_application  # noqa: E402
 
-from lifereview.chunked_bodies import read_chunked_bodies  # noqa: E402
+from lifereview.middleware.chunked_bodies import read_chunked_bodies  # noqa: E402
+from lifereview.middleware.proxy_headers import note_forwarded_headers  # noqa: E402
+from lifereview.middleware.request_ids import RequestIds  # noqa: E402
+from lifereview.middleware.sub_path import serve_below  # noqa: E402
+from lifereview.middleware.trusted_proxies import TrustedProxies  # noqa: E402
 from lifereview.private_files import write_privately  # noqa: E402
-from lifereview.proxy_headers import note_forwarded_headers  # noqa: E402
-from lifereview.request_ids import RequestIds  # noqa: E402
-from lifereview.sub_path import serve_below  # noqa: E402
-from lifereview.trusted_proxies import TrustedProxies  # noqa: E402
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifereview.settings")
 

@@ -8,7 +8,7 @@ from itertools import chain
 from narratives import publishing
 from narratives.editing.deleting import remove_for_good
 from narratives.help_lines import NO_HELP_LINE, help_lines
-from narratives.listener.prefetch import what_follows
+from narratives.listener.what_follows import what_follows
 from narratives.models import OfferedReflection
 from narratives.publishing import lock_publishing
 from narratives.publishing.renditions import clips_of_voice, voices_changed
@@ -18,7 +18,7 @@ from ttscache.conf import conf
 from ttscache.hooks import ActionItem, Hooks, ReflectionLink
 from ttscache.speech import VoiceRendition
 from ttscache.warming import ClipSpec
-from ttscache.warming.takeover import switch_ready_renditions
+from ttscache.warming.rendition_switch import switch_ready_renditions
 
 
 class NarrativeHooks(Hooks):

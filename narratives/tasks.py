@@ -6,7 +6,7 @@ Migration 0002_schedules creates their schedules.
 from __future__ import annotations
 
 from narratives import publishing
-from ttscache.warming import takeover
+from ttscache.warming import rendition_switch
 
 
 def warm_published() -> None:
@@ -19,7 +19,7 @@ def warm_published() -> None:
     # What listeners hear now comes first; a budget that runs out then leaves the rest.
     publishing.keep_live_journeys_warm(requested_by="schedule")
     publishing.make_what_waits(requested_by="schedule")
-    takeover.make_pending(requested_by="schedule")
+    rendition_switch.make_pending(requested_by="schedule")
 
 
 def activate_publications() -> None:

@@ -1,4 +1,7 @@
-"""Fixtures of whole sites: each has its own folder and uses the database kind of this test run."""
+"""Fixtures of whole sites: each has its own folder and uses the database kind of this test run.
+
+"How to add …" in CONTRIBUTING.md says how a test of the whole product, also in a browser, uses them.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,13 @@ import psycopg
 import pytest
 from django.contrib.auth.models import Group
 
-from conftest import IS_ON_POSTGRESQL
-from harness.postgres import PostgresServer
+from harness.openai_server import OpenAIServer
+from harness.postgres import IS_ON_POSTGRESQL, PostgresServer
 from harness.prepared_rows import put_rows_of
-from harness.site import Site, WebServer
+from harness.site import MakeSite, Site, WebServer
 from harness.staff_actions import make_groups, make_live_journey
 from narratives.models import Journey
 
-MakeSite = Callable[..., Any]
 Holding = Literal["", "content", "clips"]
 
 # A clean clone runs on SQLite, and wrong settings are refused before any database is opened.
@@ -76,6 +78,15 @@ def make_site(
             return site
 
         yield make
+
+
+@pytest.fixture(scope="module")
+def gated_voice(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
+    """The provider, which holds every call at a gate until it is released. Ask for it before the site."""
+    running_openai.reset()
+    running_openai.behave(gate_after_chunks=1)
+    yield running_openai
+    running_openai.reset()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -16,6 +16,7 @@ from django_q.models import Failure, OrmQ, Schedule, Success, Task
 from django_q.tasks import async_task
 from unfold.admin import ModelAdmin
 
+from harness.staff_pages import staff_with
 from narratives.models import BankReflection, Journey, Narrative, OfferedReflection, Pronunciation
 from ttscache.models import (
     Alert,
@@ -140,18 +141,18 @@ def test_every_model_is_in_the_sidebar(model, admin_client):
 
 
 @pytest.mark.any_database
-def test_the_sidebar_shows_only_permitted_pages(client: Client):
-    client.force_login(staff_with("view_clip"))
-    index = client.get(reverse("admin:index")).content.decode()
+def test_the_sidebar_shows_only_permitted_pages():
+    index = staff_with("view_clip").get(reverse("admin:index")).content.decode()
     assert page(Clip, "changelist") in index
     assert page(User, "changelist") not in index
 
 
 @pytest.mark.parametrize(("right", "may"), [("view_failure", False), ("change_failure", True)])
-def test_running_a_failed_task_again_requires_the_permission_to_change_it(client: Client, right, may):
+def test_running_a_failed_task_again_requires_the_permission_to_change_it(right, may):
     task = a_task(success=False)
-    client.force_login(staff_with("view_failure", right))
-    client.post(page(Failure, "changelist"), {"action": "resubmit_task", "_selected_action": task.pk})
+    staff_with("view_failure", right).post(
+        page(Failure, "changelist"), {"action": "resubmit_task", "_selected_action": task.pk}
+    )
     assert OrmQ.objects.exists() is may
 
 
@@ -175,9 +176,3 @@ def test_staff_change_when_a_task_runs(admin_client, kind, named):
 def test_strangers_are_sent_to_the_sign_in_page(model, client: Client):
     response = client.get(page(model, "changelist"))
     assert (response.status_code, response["Location"].split("?")[0]) == (302, reverse("admin:login"))
-
-
-def staff_with(*rights: str) -> User:
-    user = User.objects.create(username="staff", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
-    return user

@@ -27,7 +27,7 @@ from narratives.editing.drafts import draft_clips
 from narratives.models import BankReflection, Journey, Narrative, OfferedReflection, Pronunciation
 from ttscache.models import ApiToken, Clip, PruneRun, WarmItem, WarmRun
 from ttscache.speech import VoiceRendition
-from ttscache.warming import takeover
+from ttscache.warming import rendition_switch
 from ttscache.warming.settings_changes import follow_settings
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database, pytest.mark.usefixtures("journey")]
@@ -173,11 +173,11 @@ def of_voice(name: str) -> Press:
 def of_takeover(name: str) -> Press:
     def press(client: Client) -> None:
         follow_settings()
-        pending = takeover.request_rendition("nova", SHIMMER)
+        pending = rendition_switch.request_rendition("nova", SHIMMER)
         assert pending is not None
         form = dict(YES)
         if name == "without":
-            runs = WarmRun.objects.filter(scope=takeover.run_scope(pending))
+            runs = WarmRun.objects.filter(scope=rendition_switch.run_scope(pending))
             WarmItem.objects.filter(run__in=runs).update(state="failed")
             runs.update(state="failed")
             asked = client.get(admin_page("ttscache.rendition", name, pending.pk))

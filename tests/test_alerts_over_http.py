@@ -10,10 +10,9 @@ from harness.caller import Caller, phrase
 from harness.http import at_once
 from harness.mail import MailServer
 from harness.openai_server import OpenAIServer
-from harness.site import WebServer
+from harness.site import MakeSite, WebServer
 from harness.site_data import new_token, query
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 

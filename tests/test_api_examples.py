@@ -16,9 +16,8 @@ import pytest
 from harness import http
 from harness.caller import Caller
 from harness.process import PROJECT
-from harness.site import WebServer
+from harness.site import MakeSite, WebServer
 from harness.site_data import new_token
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 

@@ -17,10 +17,9 @@ from harness.openai_server import OpenAIServer
 from harness.postgres import PostgresServer
 from harness.process import leashed, marked
 from harness.s3 import S3Server
-from harness.site import Site, WebServer
+from harness.site import MakeSite, Site, WebServer
 from harness.site_data import query
 from harness.small_disk import SmallDisk
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 

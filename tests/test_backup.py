@@ -21,13 +21,12 @@ from harness.openai_server import OpenAIServer
 from harness.postgres import PostgresServer
 from harness.process import PROJECT, ServerProcess
 from harness.s3 import S3Server
-from harness.site import WebServer
+from harness.site import MakeSite, WebServer
 from harness.site_data import execute, new_token, query
 from harness.staff_accounts import put_user
 from harness.waiting import wait_until
 from lifereview.backup.backup_file import DATABASE, BackupReader, BackupWriter, private_file
 from lifereview.start.folded_migrations import FOLDED
-from tests.conftest import MakeSite
 
 pytestmark = [
     pytest.mark.site,

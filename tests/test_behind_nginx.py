@@ -15,10 +15,9 @@ from harness.nginx import NginxServer
 from harness.openai_server import OpenAIServer
 from harness.optional import skipped_when_unavailable
 from harness.process import HOST
-from harness.site import WebServer
+from harness.site import MakeSite, WebServer
 from harness.sockets import made_by
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.long, pytest.mark.any_database]
 

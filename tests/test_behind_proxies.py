@@ -13,8 +13,7 @@ from harness import http
 from harness.nginx import NginxServer
 from harness.optional import skipped_when_unavailable
 from harness.sign_in import sign_in_over_http
-from harness.site import SocketFileServer, WebServer
-from tests.conftest import MakeSite
+from harness.site import MakeSite, SocketFileServer, WebServer
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database, pytest.mark.timeout(300)]
 

@@ -13,7 +13,7 @@ import pytest
 from bench.crowd import ask_at_once
 from bench.load import load
 from bench.report import Measurement, write_report
-from bench.table import Judged, Row, Target, rendered
+from bench.table import Judged, MeasuredRow, Target, rendered
 
 pytestmark = pytest.mark.any_database
 
@@ -36,7 +36,7 @@ BODY = b"sound" * 100
 def test_a_target_bounds_ours_or_how_it_compares(
     judged: Judged, bound: float, is_more_better: bool, is_met: bool
 ) -> None:
-    row = Row(
+    row = MeasuredRow(
         name="row",
         ours=[20, 18, 30],
         baseline=[10, 10, 10],
@@ -50,23 +50,23 @@ def test_a_target_bounds_ours_or_how_it_compares(
 
 
 def test_a_ratio_is_the_median_of_the_ratios_within_a_repetition() -> None:
-    row = Row(name="row", ours=[10, 40, 90], baseline=[10, 20, 30], unit="ms")
+    row = MeasuredRow(name="row", ours=[10, 40, 90], baseline=[10, 20, 30], unit="ms")
     assert row.ratios == [1, 2, 3]
     assert row.as_json()["ratio"] == 2
 
 
 def test_a_baseline_measured_once_is_compared_with_each_repetition() -> None:
-    assert Row(name="row", ours=[10, 20], baseline=[10], unit="ms").ratios == [1, 2]
+    assert MeasuredRow(name="row", ours=[10, 20], baseline=[10], unit="ms").ratios == [1, 2]
 
 
 def test_a_row_that_is_compared_with_zero_has_no_ratio_and_still_fits_the_table() -> None:
-    row = Row(name="row", ours=[10], baseline=[0], unit="ms", target=Target(Judged.RATIO, 1))
+    row = MeasuredRow(name="row", ours=[10], baseline=[0], unit="ms", target=Target(Judged.RATIO, 1))
     assert row.ratios == []
     assert row.is_met is None
     assert "row" in rendered([("Title.", [row])])
 
 
-def measurement(name: str, *rows: Row, is_whole: bool = True) -> Measurement:
+def measurement(name: str, *rows: MeasuredRow, is_whole: bool = True) -> Measurement:
     return Measurement(
         name=name,
         title=f"Title of {name}.",
@@ -78,9 +78,9 @@ def measurement(name: str, *rows: Row, is_whole: bool = True) -> Measurement:
     )
 
 
-def missed(name: str) -> Row:
+def missed(name: str) -> MeasuredRow:
     target = Target(Judged.RATIO, 1, cause="The disk is slow.")
-    return Row(
+    return MeasuredRow(
         name=name, ours=[2], baseline=[1], limit=[0.5], unit="ms", target=target, notes="a | b <c> & more"
     )
 

@@ -10,10 +10,9 @@ import pytest
 from harness.caller import Caller, phrase, sound_of
 from harness.http import Response, at_once
 from harness.openai_server import OpenAIServer
-from harness.site import Site
+from harness.site import MakeSite, Site
 from harness.site_data import execute, new_token, query
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 

@@ -16,11 +16,10 @@ from django.conf import settings
 from harness import http
 from harness.caller import Caller, hash_of, phrase, sound_of
 from harness.http import Response
-from harness.site import WebServer
+from harness.site import MakeSite, WebServer
 from harness.site_data import execute, new_token, query
 from harness.staff_browser import PASSWORD, hire
-from lifereview.chunked_bodies import read_chunked_bodies
-from tests.conftest import MakeSite
+from lifereview.middleware.chunked_bodies import read_chunked_bodies
 
 PRUNE = "/api/admin/clear-old-cache"
 LONG_AGO = "UPDATE tts_cache SET last_accessed_at = '2020-01-01 00:00:00'"

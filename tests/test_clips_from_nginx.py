@@ -19,10 +19,9 @@ from harness.caller import Caller, hash_of, phrase, sound_of
 from harness.nginx import NginxServer
 from harness.optional import skipped_when_unavailable
 from harness.process import HOST, leashed
-from harness.site import WebServer
+from harness.site import MakeSite, WebServer
 from harness.site_data import new_token
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.long, pytest.mark.any_database]
 

@@ -14,9 +14,8 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
 from harness.caller import Caller
 from harness.process import HOST, leashed
-from harness.site import Site, WebServer
+from harness.site import MakeSite, Site, WebServer
 from harness.site_data import query
-from tests.conftest import MakeSite
 
 pytestmark = pytest.mark.site
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from harness.caller import Caller
-from harness.site import WebServer
-from tests.conftest import MakeSite
+from harness.site import MakeSite, WebServer
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 

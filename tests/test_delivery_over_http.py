@@ -12,12 +12,11 @@ import pytest
 from harness import http
 from harness.caller import Caller, clip_path, hash_of, phrase, sound_of
 from harness.openai_server import OpenAIServer
-from harness.site import WebServer
+from harness.site import MakeSite, WebServer
 from harness.site_data import default_journey, files_of, id_of_text, new_token
 from harness.staff_accounts import put_session, put_user
 from harness.staff_session import StaffSession
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 

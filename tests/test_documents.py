@@ -18,7 +18,7 @@ from rest_framework.exceptions import MethodNotAllowed
 from harness.process import PROJECT
 from lifereview.env.throttles import RATES
 from lifereview.env.variables import all_variables
-from lifereview.server_errors import ANSWERS
+from lifereview.server.server_errors import ANSWERS
 from ttscache.api.base import NotFoundView
 from ttscache.api.gateway.base import UnknownGatewayView
 from ttscache.errors import SpeechError

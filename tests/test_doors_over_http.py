@@ -16,10 +16,9 @@ from harness.caller import phrase
 from harness.http import Response
 from harness.openai_server import OpenAIServer
 from harness.process import HOST
-from harness.site import WebServer
+from harness.site import MakeSite, WebServer
 from harness.site_data import new_token, query
 from harness.staff_accounts import put_user
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.timeout(300), pytest.mark.long_on_postgresql]
 

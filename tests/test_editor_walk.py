@@ -11,11 +11,10 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from harness.caller import Caller, hash_of, sound_of
 from harness.openai_server import OpenAIServer
-from harness.site import Site
+from harness.site import MakeSite, Site
 from harness.site_data import query, ready_clips
 from harness.staff_browser import hire, signed_in
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database, pytest.mark.timeout(300)]
 

@@ -13,11 +13,10 @@ from harness.caller import Caller, clip_path, hash_of, phrase, sound_of
 from harness.fault_table import NoteFault
 from harness.http import Response
 from harness.openai_server import OpenAIServer
-from harness.site import WebServer
+from harness.site import MakeSite, WebServer
 from harness.site_data import let_broken_clips_be_tried_again, new_token, query
 from harness.staff_accounts import put_session, put_user
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]

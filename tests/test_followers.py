@@ -14,11 +14,10 @@ import pytest
 from harness.caller import Caller, hash_of, long_phrase, sound_of, whole_body
 from harness.http import Response, Stream
 from harness.openai_server import OpenAIServer
-from harness.site import WebServer
+from harness.site import MakeSite, WebServer
 from harness.site_data import files_of, new_token
 from harness.sockets import clients_of
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = pytest.mark.site
 

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from conftest import IS_ON_POSTGRESQL
 from harness.caller import Caller, hash_of, phrase, sound_of
 from harness.fault_table import NoteFault
 from harness.openai_server import OpenAIServer
-from harness.site import WebServer
+from harness.postgres import IS_ON_POSTGRESQL
+from harness.site import MakeSite, WebServer
 from harness.site_data import files_of, kept_in_database, new_token
 from harness.small_disk import SmallDisk
-from tests.conftest import MakeSite
 
 pytestmark = pytest.mark.site
 

@@ -21,9 +21,8 @@ from harness import Unavailable, http
 from harness.openai_server import OpenAIServer
 from harness.optional import skipped_when_unavailable
 from harness.process import PROJECT
-from harness.site import WebServer
+from harness.site import MakeSite, WebServer
 from harness.site_data import new_token
-from tests.conftest import MakeSite
 from ttscache import audio
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]

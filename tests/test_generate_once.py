@@ -13,13 +13,12 @@ from harness.caller import Caller, hash_of, phrase, sound_of, whole_body
 from harness.fault_table import NoteFault
 from harness.http import BrokenTransfer, Response, at_once
 from harness.openai_server import OpenAIServer
-from harness.site import Site, WebServer
+from harness.site import MakeSite, Site, WebServer
 from harness.site_data import kept_in_database, new_token
 from harness.sockets import callers_of, clients_of
 from harness.waiting import wait_until
 from harness.warm_work import end_at_once
-from lifereview.fair_share import HEAD_START
-from tests.conftest import MakeSite
+from lifereview.server.fair_share import HEAD_START
 
 pytestmark = pytest.mark.site
 

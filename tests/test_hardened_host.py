@@ -13,8 +13,8 @@ from harness.hardened_site import HardenedSite, require_mounts
 from harness.openai_server import OpenAIServer
 from harness.optional import skipped_when_unavailable
 from harness.process import HOST
+from harness.site import MakeSite
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database, pytest.mark.timeout(300)]
 

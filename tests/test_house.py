@@ -15,7 +15,17 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PRODUCT = ("lifereview", "narratives", "ttscache")
 SHARED_BY_DJANGO = {"Command", "Migration"}  # Django finds these classes by their name
-ENTRY_POINTS = {"main"}
+ENTRY_POINTS = {"main", "measure"}  # each file in bench/rows/ has a `measure`
+LINES_OF_A_COPY = 3  # a helper of tests that is shorter may stand in two modules
+NO_DOMAIN = {
+    "accounts",
+    "admin",
+    "staff",
+    "templatetags",
+    "management",
+    "migrations",
+    "tests",
+}  # folders of an app
 MOST_CHARACTERS_OF_A_LINE = 160  # in a template
 
 pytestmark = pytest.mark.any_database
@@ -37,12 +47,13 @@ class Outline(NamedTuple):
     top_level: list[str]  # classes and functions
     functions: list[str]  # at every depth
     docstrings: list[str]
+    helpers: list[tuple[str, int]]  # functions that are no tests: their names, and hashes of what they do
 
 
 @cache
 def outline(path: Path) -> Outline:
     tree = ast.parse(path.read_text())
-    found = Outline([], [], [], [])
+    found = Outline([], [], [], [], [])
     nodes: list[ast.AST] = [tree]
     while nodes:
         node = nodes.pop()
@@ -57,6 +68,11 @@ def outline(path: Path) -> Outline:
             found.docstrings.append(ast.get_docstring(node) or "")
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 found.functions.append(node.name)
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("test_"):
+            body = node.body[ast.get_docstring(node) is not None :]
+            if body and (body[-1].end_lineno or 0) - body[0].lineno + 1 >= LINES_OF_A_COPY:
+                found.helpers.append((node.name, hash("".join(map(ast.dump, body)))))
     found.top_level.extend(
         node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)
     )
@@ -65,7 +81,7 @@ def outline(path: Path) -> Outline:
 
 def test_classes_and_public_functions_have_unique_names() -> None:
     places: defaultdict[str, list[str]] = defaultdict(list)
-    for path in python_files(*PRODUCT, "harness"):
+    for path in python_files(*PRODUCT, "harness", "bench"):
         if is_test(path) or "migrations" in path.parts:
             continue
         for name in outline(path).top_level:
@@ -75,15 +91,43 @@ def test_classes_and_public_functions_have_unique_names() -> None:
     assert not {name: shared[name] for name in shared.keys() - SHARED_BY_DJANGO - ENTRY_POINTS}
 
 
-def test_test_modules_import_helpers_from_the_harness_and_never_from_each_other() -> None:
+def test_helpers_are_imported_from_the_harness_and_never_from_a_test_module_or_a_conftest() -> None:
     found = [
         f"{path.relative_to(ROOT)}: {module}"
-        for path in python_files(*PRODUCT, "harness", "bench", "tests")
+        for path in (ROOT / "conftest.py", *python_files(*PRODUCT, "harness", "bench", "tests"))
         for module in outline(path).imported
-        if module.split(".")[0] in (*PRODUCT, "harness", "bench", "tests")
-        and any(part.startswith("test_") for part in module.split("."))
+        if module.split(".")[0] in (*PRODUCT, "harness", "bench", "tests", "conftest")
+        and any(part.startswith("test_") or part == "conftest" for part in module.split("."))
     ]
     assert not found
+
+
+def test_tests_of_an_app_stand_in_folders_that_mirror_its_packages() -> None:
+    of_no_package = [
+        path.relative_to(ROOT)
+        for app in PRODUCT
+        for path in sorted((ROOT / app / "tests").rglob("test_*.py"))
+        if not (ROOT / app / path.relative_to(ROOT / app / "tests").parent / "__init__.py").exists()
+    ]
+    at_the_top_and_of_a_package = [
+        f"{path.relative_to(ROOT)}: {module.relative_to(ROOT)}"
+        for app in PRODUCT
+        for path in sorted((ROOT / app / "tests").glob("test_*.py"))
+        for module in python_files(app)
+        if module.name == path.name.removeprefix("test_") and module.parent != ROOT / app
+        if not is_test(module) and not (ROOT / app / module.name).exists()
+    ]
+    assert {path.parent for path in of_no_package} == {Path("narratives/tests/listener/page")}  # HTML and JS
+    assert not at_the_top_and_of_a_package
+
+
+def test_no_helper_of_tests_stands_in_two_modules() -> None:
+    places: defaultdict[int, list[str]] = defaultdict(list)
+    for path in python_files(*PRODUCT, "harness", "tests"):
+        if is_test(path) or path.is_relative_to(ROOT / "harness"):
+            for name, body in outline(path).helpers:
+                places[body].append(f"{path.relative_to(ROOT)}: {name}")
+    assert not [found for found in places.values() if len(found) > 1]
 
 
 def test_migrations_import_no_code_that_changes_with_the_product() -> None:
@@ -111,12 +155,10 @@ def test_the_adoption_of_earlier_tables_imports_no_models() -> None:
 @pytest.mark.parametrize(
     "folder",
     [
-        "narratives/publishing",
-        "narratives/editing",
-        "narratives/models",
-        "narratives/safety",
-        "narratives/text",
-        "ttscache/reports",
+        f"{app}/{folder.name}"
+        for app in PRODUCT
+        for folder in sorted((ROOT / app).iterdir())
+        if (folder / "__init__.py").exists() and folder.name not in NO_DOMAIN
     ],
 )
 def test_domain_modules_make_no_html(folder: str) -> None:

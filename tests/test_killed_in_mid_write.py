@@ -17,10 +17,9 @@ from harness.fault_table import NoteFault
 from harness.http import BrokenTransfer
 from harness.openai_server import OpenAIServer
 from harness.s3 import S3Server
-from harness.site import WebServer
+from harness.site import MakeSite, WebServer
 from harness.site_data import files_of, kept_in_database, new_token, query
 from harness.warm_work import end_at_once
-from tests.conftest import MakeSite
 
 pytestmark = pytest.mark.site
 

@@ -11,7 +11,7 @@ import pytest
 from harness.caller import Caller
 from harness.openai_server import OpenAIServer
 from harness.process import is_alive
-from harness.site import Site
+from harness.site import MakeSite, Site
 from harness.sockets import callers_of
 from harness.waiting import wait_until
 from harness.warm_work import (
@@ -21,7 +21,6 @@ from harness.warm_work import (
     the_program,
     wait_until_it_works,
 )
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.long]
 

@@ -9,11 +9,10 @@ import pytest
 
 from harness.caller import Caller
 from harness.openai_server import OpenAIServer
-from harness.site import Site
+from harness.site import MakeSite, Site
 from harness.site_data import default_journey, new_token, query, ready_clips
 from harness.staff_session import StaffSession
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.long_on_postgresql, pytest.mark.timeout(300)]
 

@@ -13,9 +13,8 @@ import pytest
 from harness.caller import Caller, clip_path, hash_of, long_phrase, phrase
 from harness.http import BrokenTransfer, at_once
 from harness.openai_server import OpenAIServer
-from harness.site import WebServer
+from harness.site import MakeSite, WebServer
 from harness.site_data import new_token, query
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 

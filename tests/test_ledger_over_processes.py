@@ -13,14 +13,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from conftest import IS_ON_POSTGRESQL
 from harness.counting_process import Request, request_of
-from harness.postgres import PostgresServer
+from harness.postgres import IS_ON_POSTGRESQL, PostgresServer
 from harness.process import ServerProcess
-from harness.site import WebServer
+from harness.site import MakeSite, WebServer
 from harness.site_data import query
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 from ttscache.accounting.ledger import LATENCY_BUCKETS_MS
 
 pytestmark = pytest.mark.site

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from conftest import IS_ON_POSTGRESQL
 from harness.caller import Caller
 from harness.fault_table import NoteFault
-from harness.postgres import PostgresServer
-from harness.site import WebServer
+from harness.postgres import IS_ON_POSTGRESQL, PostgresServer
+from harness.site import MakeSite, WebServer
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = pytest.mark.site
 

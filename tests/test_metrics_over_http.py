@@ -11,10 +11,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from harness.caller import Caller, hash_of, phrase
 from harness.http import at_once
 from harness.openai_server import OpenAIServer
-from harness.site import WebServer
+from harness.site import MakeSite, WebServer
 from harness.site_data import new_token
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.long_on_postgresql]
 

@@ -12,11 +12,10 @@ from harness import http
 from harness.caller import Caller, hash_of, phrase, sound_of
 from harness.mixed_load import BROKEN_OFF, UNLUCKY, MixedLoad
 from harness.openai_server import OpenAIServer
-from harness.site import WebServer
+from harness.site import MakeSite, WebServer
 from harness.sockets import clients_of
 from harness.threads import dumping, memory_in_use, threads_of
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.long, pytest.mark.any_database]
 

@@ -9,9 +9,8 @@ import pytest
 from harness.caller import Caller, phrase, sound_of
 from harness.http import Response, at_once
 from harness.openai_server import OpenAIServer
-from harness.site import WebServer
+from harness.site import MakeSite, WebServer
 from harness.site_data import new_token, query
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.long_on_postgresql]
 

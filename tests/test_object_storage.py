@@ -14,10 +14,9 @@ from harness.fault_table import NoteFault
 from harness.openai_server import OpenAIServer
 from harness.process import leashed, marked
 from harness.s3 import S3Server
-from harness.site import Site, WebServer
+from harness.site import MakeSite, Site, WebServer
 from harness.site_data import execute, new_token, query
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 

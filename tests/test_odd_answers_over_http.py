@@ -11,11 +11,10 @@ from harness.caller import Caller, clip_path, hash_of, phrase, sound_of
 from harness.field_clips import CUT_MP3, ERROR_AS_AUDIO, SENTENCE, WHOLE_MP3S, as_body, field_answer
 from harness.http import BrokenTransfer
 from harness.openai_server import OpenAIServer
-from harness.site import WebServer
+from harness.site import MakeSite, WebServer
 from harness.site_data import files_of, kept_in_database, new_token
 from harness.speech_api.sound import spoken_clip
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 

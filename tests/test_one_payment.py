@@ -13,11 +13,10 @@ from harness.caller import Caller, hash_of, sound_of
 from harness.fault_table import NoteFault
 from harness.http import Response, at_once
 from harness.openai_server import OpenAIServer
-from harness.site import Site, WebServer
+from harness.site import MakeSite, Site, WebServer
 from harness.site_data import kept_in_database, query
 from harness.sockets import clients_of
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = pytest.mark.site
 

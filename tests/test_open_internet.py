@@ -18,9 +18,8 @@ from harness.bad_input_page import PAGE, bad_input_page
 from harness.caller import Caller
 from harness.fault_table import NoteAnswer
 from harness.hostile_inputs import CLIP, WORDS, Answer, HostileInput, hostile_inputs, send
-from harness.site import WebServer
+from harness.site import MakeSite, WebServer
 from harness.site_data import new_token
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 

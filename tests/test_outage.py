@@ -9,16 +9,14 @@ from typing import Any
 
 import pytest
 
-from conftest import IS_ON_POSTGRESQL
 from harness.caller import Caller, hash_of, phrase, sound_of, whole_body
 from harness.fault_table import NoteFault
 from harness.http import Response
 from harness.openai_server import OpenAIServer
-from harness.postgres import PostgresServer
-from harness.site import WebServer
+from harness.postgres import IS_ON_POSTGRESQL, PostgresServer
+from harness.site import MakeSite, WebServer
 from harness.site_data import files_of, new_token
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = pytest.mark.site
 

@@ -6,10 +6,9 @@ import pytest
 
 from harness.caller import Caller, hash_of, phrase
 from harness.openai_server import OpenAIServer
-from harness.site import WebServer
+from harness.site import MakeSite, WebServer
 from harness.site_data import execute, files_of, new_token
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 

@@ -10,10 +10,9 @@ import pytest
 from harness.caller import Caller, hash_of, long_phrase, phrase, sound_of, whole_body
 from harness.http import Response
 from harness.openai_server import OpenAIServer
-from harness.site import Site, WebServer
+from harness.site import MakeSite, Site, WebServer
 from harness.site_data import execute, files_of, kept_in_database, new_token, query
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.long_on_postgresql]
 

@@ -9,11 +9,10 @@ import pytest
 from harness.caller import Caller, phrase
 from harness.openai_server import OpenAIServer
 from harness.realtime_cache import REALTIME_MODEL, realtime_request, realtime_sound
-from harness.site import Site, WebServer
+from harness.site import MakeSite, Site, WebServer
 from harness.site_data import new_token
 from harness.waiting import wait_until
 from harness.warm_work import VOICES, all_is_ready
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.long_on_postgresql, pytest.mark.timeout(400)]
 

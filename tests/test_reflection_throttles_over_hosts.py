@@ -10,9 +10,8 @@ import pytest
 from harness.caller import Caller
 from harness.http import Response, at_once
 from harness.optional import skipped_when_unavailable
-from harness.site import Site, WebServer
+from harness.site import MakeSite, Site, WebServer
 from harness.valkey import ValkeyServer
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.timeout(300), pytest.mark.long_on_postgresql]
 

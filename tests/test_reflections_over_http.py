@@ -18,12 +18,11 @@ from harness.mail import MailServer
 from harness.openai_server import OpenAIServer
 from harness.optional import skipped_when_unavailable
 from harness.s3 import S3Server
-from harness.site import Site
+from harness.site import MakeSite, Site
 from harness.site_data import execute, new_token
 from harness.traces import contents_of_bucket, contents_of_valkey, everything_kept
 from harness.valkey import ValkeyServer
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.timeout(300)]
 

@@ -10,11 +10,10 @@ import pytest
 
 from harness.caller import Caller
 from harness.openai_server import OpenAIServer
-from harness.site import Site, WebServer
+from harness.site import MakeSite, Site, WebServer
 from harness.site_data import execute, query, ready_clips
 from harness.staff_session import StaffSession
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 from ttscache.speech import VoiceRendition
 
 pytestmark = [pytest.mark.site, pytest.mark.long_on_postgresql, pytest.mark.timeout(600)]

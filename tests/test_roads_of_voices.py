@@ -11,10 +11,9 @@ import pytest
 from harness.caller import Caller, phrase
 from harness.openai_server import OpenAIServer
 from harness.process import PROJECT
-from harness.site import Site, WebServer
+from harness.site import MakeSite, Site, WebServer
 from harness.site_data import execute, new_token, query
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 from ttscache import audio
 from ttscache.speech import EMBEDDED_MODEL, REALTIME_NAMESAKES, SpeechRequest, is_realtime
 

@@ -16,9 +16,8 @@ from harness.nginx import NginxServer
 from harness.openai_server import OpenAIServer
 from harness.optional import skipped_when_unavailable
 from harness.process import HOST
-from harness.site import WebServer
-from lifereview.slow_clients import PATIENCE_SECONDS
-from tests.conftest import MakeSite
+from harness.site import MakeSite, WebServer
+from lifereview.server.slow_clients import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.site, pytest.mark.long, pytest.mark.any_database, pytest.mark.timeout(300)]
 

@@ -25,7 +25,7 @@ from narratives.content.loading import load_shipped_content
 from narratives.models import BankReflection, Journey, Narrative, Pronunciation
 from ttscache.models import Alert, Clip, PruneRun, WarmItem, WarmRun
 from ttscache.speech import VoiceRendition
-from ttscache.warming import takeover
+from ttscache.warming import rendition_switch
 from ttscache.warming.settings_changes import follow_settings
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database, pytest.mark.timeout(900)]
@@ -162,7 +162,7 @@ def ids(settings: Any) -> dict[str, Any]:
     )
     follow_settings()
     sage = VoiceRendition(provider="openai", model="tts-1-hd", voice="sage")
-    takeover.request_rendition("nova", sage, requested_by="ana")
+    rendition_switch.request_rendition("nova", sage, requested_by="ana")
     seed(8)
     prune = PruneRun.objects.create(days=90, state="done", listed=3, removed=3, freed_bytes=30_000)
     alert = Alert.objects.create(kind="coverage", says="30 of 34 are there.", since=now, due_at=now)

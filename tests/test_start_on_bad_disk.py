@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from conftest import IS_ON_POSTGRESQL
 from harness.caller import Caller
-from harness.site import Site
+from harness.postgres import IS_ON_POSTGRESQL
+from harness.site import MakeSite, Site
 from harness.site_data import query
 from harness.small_disk import ReadOnlyDisk, SmallDisk
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.timeout(300)]
 

@@ -9,11 +9,10 @@ import pytest
 
 from harness.caller import Caller
 from harness.openai_server import OpenAIServer
-from harness.site import Site
+from harness.site import MakeSite, Site
 from harness.site_data import new_token
 from harness.warm_work import CLIPS, assert_all_work_gets_done, clips_and_their_calls, wait_until_it_works
-from lifereview import supervisor
-from tests.conftest import MakeSite
+from lifereview.server import supervisor
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 

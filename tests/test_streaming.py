@@ -13,12 +13,11 @@ from harness.caller import Caller, clip_path, hash_of, long_phrase, phrase, soun
 from harness.fault_table import NoteFault
 from harness.http import BrokenTransfer
 from harness.openai_server import OpenAIServer
-from harness.site import WebServer
+from harness.site import MakeSite, WebServer
 from harness.site_data import files_of, kept_in_database, let_broken_clips_be_tried_again, new_token
 from harness.sockets import clients_of
 from harness.speech_api.behaviour import FAULTS
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 from ttscache.audio import examine
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]

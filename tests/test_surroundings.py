@@ -84,7 +84,7 @@ def test_the_scripts_of_the_page_ask_below_the_path_of_the_site() -> None:
 SUPERVISED = """
 import signal, sys, time
 from pathlib import Path
-from lifereview.supervisor import Child, Supervisor
+from lifereview.server.supervisor import Child, Supervisor
 child = Child("a child", [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"])
 sys.exit(Supervisor([child], stopping_mark=Path(sys.argv[1]), ends_with_parent=False).run())
 """

@@ -11,11 +11,10 @@ import pytest
 
 from harness.caller import Caller, hash_of, sound_of
 from harness.openai_server import OpenAIServer
-from harness.site import Site
+from harness.site import MakeSite, Site
 from harness.site_data import default_journey, execute, id_of_text, ready_clips
 from harness.staff_session import StaffSession
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.long_on_postgresql, pytest.mark.timeout(300)]
 

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from harness.site import WebServer
+from harness.site import MakeSite, WebServer
 from harness.site_data import query
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 

@@ -7,17 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from conftest import IS_ON_POSTGRESQL
 from harness.caller import Caller, phrase, sound_of
 from harness.container import ContainedServer, require_namespaces
 from harness.http import Response, at_once
 from harness.openai_server import OpenAIServer
 from harness.optional import skipped_when_unavailable
+from harness.postgres import IS_ON_POSTGRESQL
+from harness.site import MakeSite
 from harness.site_data import execute
 from harness.sockets import clients_of
 from harness.waiting import wait_until
 from harness.warm_work import end_at_once
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.long, pytest.mark.timeout(300)]
 

@@ -11,13 +11,12 @@ import pytest
 
 from harness.caller import Caller, phrase, sound_of
 from harness.openai_server import OpenAIServer
-from harness.site import Site
+from harness.site import MakeSite, Site
 from harness.site_data import new_token, query, ready_clips
 from harness.sockets import callers_of
 from harness.speech_api.calls import Call
 from harness.waiting import wait_until
 from harness.warm_work import end_at_once
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.long_on_postgresql]
 

@@ -18,10 +18,9 @@ from harness.caller import Caller, sound_of
 from harness.http import Response, at_once
 from harness.openai_server import OpenAIServer
 from harness.process import PROJECT, leashed
-from harness.site import Site, WebServer
+from harness.site import MakeSite, Site, WebServer
 from harness.site_data import files_of, query, ready_clips
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
@@ -33,15 +32,6 @@ MISSING = (
 )  # missing clips of each voice at the start of TestWarmCommand
 AT_ONCE = 3
 PRE_CACHE = "/api/pre-cache-narratives"
-
-
-@pytest.fixture(scope="module")
-def gated_voice(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
-    """A voice that waits at a gate, so that no clip is made before the tests have looked."""
-    running_openai.reset()
-    running_openai.behave(gate_after_chunks=1)
-    yield running_openai
-    running_openai.reset()
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from harness.openai_server import OpenAIServer
-from harness.site import WebServer
+from harness.site import MakeSite, WebServer
 from harness.worker_memory import FAULTS, MEGABYTE, Failures, Hits, private_bytes, settings, stored_clips
-from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.long, pytest.mark.any_database]
 

@@ -208,7 +208,7 @@ def kept_result(name: str, read: Callable[[Any], T]) -> CachedResult[T] | None:
     except cache_errors():
         raise
     except Exception as error:
-        # A value of another version: unpickling may raise anything, and so may `read`.
+        # A value of another version, which `read` does not understand; it may raise anything.
         logger.info("A cached result cannot be read and is looked up again (%s).", type(error).__name__)
         return None
 
@@ -230,7 +230,7 @@ def read_together(names: Iterable[str]) -> Iterator[None]:
     except Error:
         raise
     except Exception as error:
-        # The cache is down, or one value cannot be unpickled. Each look reads its own and finds out which.
+        # The cache is down, or one value is no JSON of ours. Each look reads its own and finds out which.
         logger.info("Cached results cannot be read together (%s).", type(error).__name__)
     token = _read_ahead.set(ahead)
     try:

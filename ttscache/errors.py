@@ -37,8 +37,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ttscache.text.transcripts import WordDifference
     from ttscache.token_usage import TokenUsage
-    from ttscache.transcripts import WordDifference
 
 
 def _seconds_until_tomorrow() -> float:

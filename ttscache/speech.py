@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ttscache.errors import BadText, EmptyText
 
+MOST_CHARACTERS_OF_A_CALL = 4_096  # at OpenAI; longer texts are made in parts
 LEGACY_MODEL = "tts-1-hd"
 EMBEDDED_MODEL = "embedded"
 

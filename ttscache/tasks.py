@@ -23,7 +23,7 @@ from ttscache.models import Clip, PruneRun
 from ttscache.monitoring import alerts
 from ttscache.renditions import retirement
 from ttscache.reports.storage import note_not_asked_for
-from ttscache.warming import popular, settings_changes, takeover, worker
+from ttscache.warming import popular, rendition_switch, settings_changes, worker
 from ttscache.wiring import speech_cache, storage_tier
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def heartbeat() -> None:
     hosts.report_cluster_alive()
     hosts.forget_the_dead()
     warming.resume_paused(speech_cache().synthesizer.budget)
-    takeover.switch_ready_renditions()  # usually done when a run ends, but that process may be killed
+    rendition_switch.switch_ready_renditions()  # usually done when a run ends, but that process may be killed
     enqueue_workers()
     if relocation.start_upkeep_turn():
         async_task("ttscache.tasks.tend_clips", task_name="tend the clips", save=False)

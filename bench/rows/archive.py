@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.product import inside
-from bench.table import Judged, Row, Target
+from bench.table import Judged, MeasuredRow, Target
 from harness.clips import archived_clip, write_archive
 from harness.site import Site, WebServer
 
@@ -29,7 +29,7 @@ MOST_MEGABYTES = 100
 Figures = dict[str, list[float]]
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[MeasuredRow]:
     took: Figures = {"import": [], "export": [], "write": [], "read": [], "megabytes": []}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         make_archive(Path(folder) / "in.tar")
@@ -40,10 +40,14 @@ def measure() -> Iterator[Row]:
             for name, value in {**figures, **plain_times(site)}.items():
                 took[name].append(value)
     notes = f"{CLIPS} clips of {SOUND_BYTES:,} bytes, SQLite"
-    yield Row(name="import a clip", ours=took["import"], baseline=took["write"], unit="ms", notes=notes)
-    yield Row(name="export a clip", ours=took["export"], baseline=took["read"], unit="ms", notes=notes)
+    yield MeasuredRow(
+        name="import a clip", ours=took["import"], baseline=took["write"], unit="ms", notes=notes
+    )
+    yield MeasuredRow(
+        name="export a clip", ours=took["export"], baseline=took["read"], unit="ms", notes=notes
+    )
     bound = Target(Judged.FIGURE, MOST_MEGABYTES)
-    yield Row(name="peak memory of both", ours=took["megabytes"], unit="MB", target=bound)
+    yield MeasuredRow(name="peak memory of both", ours=took["megabytes"], unit="MB", target=bound)
 
 
 def make_archive(file: Path) -> None:

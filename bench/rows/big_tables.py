@@ -20,8 +20,8 @@ from typing import Any
 from bench import clip
 from bench.load import Load, load
 from bench.product import inside
-from bench.rows.hit_latency import timings
-from bench.table import Judged, Row, Target, figure
+from bench.rows.hit_latency import time_tiers
+from bench.table import Judged, MeasuredRow, Target, rounded
 from harness import http
 from harness.openai_server import OpenAIServer
 from harness.postgres import PostgresServer
@@ -40,7 +40,7 @@ BOUND_SECONDS = 600  # of each step
 Figures = dict[str, Any]
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[MeasuredRow]:
     with OpenAIServer() as provider:
         # Without a key no clip could be bought again, and prune would keep them all.
         paid = {"OPENAI_API_KEY": "bench", "OPENAI_BASE_URL": provider.base_url, "WEB_WORKERS": "1"}
@@ -51,21 +51,21 @@ def measure() -> Iterator[Row]:
             yield from _rows(Path(folder), given, database="PostgreSQL")
 
 
-def _rows(folder: Path, given: Sequence[dict[str, str]], *, database: str) -> Iterator[Row]:
+def _rows(folder: Path, given: Sequence[dict[str, str]], *, database: str) -> Iterator[MeasuredRow]:
     web, small = WebServer(folder / "var", given[0]), WebServer(folder / "small", given[1])
     web.prepare()
     web.manage("load_default_content", check=True)
     environment = web.environment()
-    inside(environment, fill, clips=CLIPS, timeout_seconds=BOUND_SECONDS)
+    inside(environment, fill_with_clips, clips=CLIPS, timeout_seconds=BOUND_SECONDS)
     small.prepare()
-    inside(small.environment(), fill, clips=FEW_CLIPS)
+    inside(small.environment(), fill_with_clips, clips=FEW_CLIPS)
     yield from _growth(web, small, database)
     took: Figures = inside(environment, planning_and_listing, timeout_seconds=BOUND_SECONDS)
     for texts in PLANNED:
         ours, plain = took[f"plan {texts}"], took[f"plain plan {texts}"]
-        yield Row(name=f"plan {texts} clips ({database})", ours=ours, baseline=plain, unit="ms")
+        yield MeasuredRow(name=f"plan {texts} clips ({database})", ours=ours, baseline=plain, unit="ms")
     stale = took["stale"]
-    yield Row(
+    yield MeasuredRow(
         name=f"list stale ({database})",
         ours=[stale / seconds for seconds in took["list"]],
         baseline=[stale / seconds for seconds in took["plain list"]],
@@ -78,16 +78,16 @@ def _rows(folder: Path, given: Sequence[dict[str, str]], *, database: str) -> It
         yield from _prune(web, deleted, database)
 
 
-def _growth(large: WebServer, small: WebServer, database: str) -> Iterator[Row]:
+def _growth(large: WebServer, small: WebServer, database: str) -> Iterator[MeasuredRow]:
     took: dict[str, tuple[list[float], list[float]]] = {f"{tier} find": ([], []) for tier in TIERS}
     for _ in range(ROUNDS):
         for place, site in enumerate((large, small)):
             folder = str(site.var_dir)
-            timed = inside(site.environment(), timings, folder=folder, tiers=TIERS, rounds=1)
+            timed = inside(site.environment(), time_tiers, folder=folder, tiers=TIERS, rounds=1)
             for name, sides in took.items():
                 sides[place].extend(timed[name]["medians"])
     for name, (ours, baseline) in took.items():
-        yield Row(
+        yield MeasuredRow(
             name=f"{name}, against {FEW_CLIPS:,} clips ({database})",
             ours=ours,
             baseline=baseline,
@@ -96,34 +96,34 @@ def _growth(large: WebServer, small: WebServer, database: str) -> Iterator[Row]:
         )
 
 
-def _prune(web: WebServer, deleted: Figures, database: str) -> Iterator[Row]:
+def _prune(web: WebServer, deleted: Figures, database: str) -> Iterator[MeasuredRow]:
     kinds = _kinds(web)
     quiet = {name: [_look(web, *asked) for _ in range(LOOKS)] for name, asked in kinds.items()}
     during: dict[str, list[Load]] = {name: [] for name in kinds}
     with ThreadPoolExecutor(1) as threads:
         pruning: Future[Figures] = threads.submit(
-            inside, web.environment(), prune, timeout_seconds=BOUND_SECONDS
+            inside, web.environment(), time_prune, timeout_seconds=BOUND_SECONDS
         )
         while not pruning.done():
             for name, asked in kinds.items():
                 during[name].append(_look(web, *asked))
         pruned = pruning.result()
-    yield Row(
+    yield MeasuredRow(
         name=f"prune ({database})",
         ours=[pruned["rows"] / pruned["seconds"]],
         baseline=[deleted["rows"] / deleted["seconds"]],
         unit="rows/s",
         is_more_better=True,
-        notes=f"{pruned['rows']:,} in {figure(pruned['seconds'])} s, during listeners' requests",
+        notes=f"{pruned['rows']:,} in {rounded(pruned['seconds'])} s, during listeners' requests",
     )
     for name in kinds:
         looks = min(LOOKS, len(during[name]))
-        yield Row(
+        yield MeasuredRow(
             name=f"p99 during it, {name} ({database})",
             ours=[look.p99_ms for look in during[name][:looks]],
             baseline=[look.p99_ms for look in quiet[name][:looks]],
             unit="ms",
-            notes=f"medians {figure(during[name][0].median_ms)} and {figure(quiet[name][0].median_ms)}",
+            notes=f"medians {rounded(during[name][0].median_ms)} and {rounded(quiet[name][0].median_ms)}",
         )
 
 
@@ -134,8 +134,8 @@ def _kinds(web: WebServer) -> dict[str, tuple[str, bytes, dict[str, str]]]:
     journey = http.get(f"{web.url}/api/narratives").body
     json.loads(journey)
     return {
-        "a published clip": (f"/api/audio/{kept['published']}.mp3", clip.audio(), {}),
-        "an unpublished clip": (f"/api/audio/{kept['unpublished']}.mp3", clip.audio(), token),
+        "a published clip": (f"/api/audio/{kept['published']}.mp3", clip.mp3(), {}),
+        "an unpublished clip": (f"/api/audio/{kept['unpublished']}.mp3", clip.mp3(), token),
         "the journey": ("/api/narratives", journey, {}),
     }
 
@@ -185,7 +185,7 @@ _FILES = {
 _OLDER = "SELECT id FROM tts_cache WHERE last_accessed_at < %s"
 
 
-def fill(*, clips: int) -> None:
+def fill_with_clips(*, clips: int) -> None:
     from django.db import connection
 
     with connection.cursor() as cursor:
@@ -238,7 +238,7 @@ def delete_plainly() -> Figures:
     return {"rows": rows, "seconds": time.perf_counter() - began}
 
 
-def prune() -> Figures:
+def time_prune() -> Figures:
     """In the product: time `manage.py prune`."""
     import io
 

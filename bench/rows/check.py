@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any
 
 from bench.product import inside
-from bench.table import Row, figure
+from bench.table import MeasuredRow, rounded
 from harness.site import Site
 from harness.speech_api import sound
 
@@ -28,15 +28,15 @@ TEXT = "What place from your childhood comes to mind most often? ".ljust(
 )
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[MeasuredRow]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         used = inside(Site(Path(folder) / "var").environment(), cpu_times)
-    yield Row(
+    yield MeasuredRow(
         name=f"check of {SECONDS} s",
         ours=used["check"],
         baseline=used["decode"],
         unit="ms of CPU",
-        notes=f"{used['bytes']:,} bytes; their SHA-256 takes {figure(median(used['sha256']))} ms",
+        notes=f"{used['bytes']:,} bytes; their SHA-256 takes {rounded(median(used['sha256']))} ms",
     )
 
 
@@ -53,7 +53,7 @@ def cpu_times() -> dict[str, Any]:
 
     cases: dict[str, Callable[[], object]] = {
         "check": check,
-        "decode": lambda: decode(clip),
+        "decode": lambda: count_samples(clip),
         "sha256": lambda: hashlib.sha256(clip).hexdigest(),
     }
     for call in cases.values():
@@ -62,7 +62,7 @@ def cpu_times() -> dict[str, Any]:
     return {"bytes": len(clip)} | {name: [each[name] for each in rounds] for name in cases}
 
 
-def decode(clip: bytes) -> int:
+def count_samples(clip: bytes) -> int:
     """Decode the clip and count its samples."""
     import av
 

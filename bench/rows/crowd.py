@@ -16,7 +16,7 @@ from statistics import quantiles
 
 from bench.baselines.servers import rivals
 from bench.crowd import Answered, ask_at_once
-from bench.table import Judged, Row, Target, figure
+from bench.table import Judged, MeasuredRow, Target, rounded
 from harness.openai_server import OpenAIServer
 
 REQUESTS = 200
@@ -36,7 +36,7 @@ class Crowd:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class CrowdedServer:
     """One server, and what its provider was asked for."""
 
     url: str
@@ -59,11 +59,11 @@ class Side:
         )
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[MeasuredRow]:
     with rivals(WEB_THREADS="160", WEB_WORKERS="2") as running:
         token, provider = running.web.api_token(), running.provider
-        ours = Side(running.web.url, {"Authorization": f"Bearer {token}"}, provider)
-        theirs = Side(running.earlier.url, {}, provider)
+        ours = CrowdedServer(running.web.url, {"Authorization": f"Bearer {token}"}, provider)
+        theirs = CrowdedServer(running.earlier.url, {}, provider)
         for _ in range(WARM_UPS):
             ours.ask(1)
             ours.ask(REQUESTS)
@@ -76,10 +76,10 @@ def measure() -> Iterator[Row]:
     yield from _rows([alone for alone, _ in rounds], [crowd for _, crowd in rounds], earlier_crowd)
 
 
-def _rows(alone: list[Crowd], ours: list[Crowd], theirs: Crowd) -> Iterator[Row]:
+def _rows(alone: list[Crowd], ours: list[Crowd], theirs: Crowd) -> Iterator[MeasuredRow]:
     if any(each.sounds > 1 for each in ours):
         raise RuntimeError("the answers differ")
-    yield Row(
+    yield MeasuredRow(
         name=f"calls for {REQUESTS} requests",
         ours=[float(each.calls) for each in ours],
         baseline=[float(theirs.calls)],
@@ -89,16 +89,16 @@ def _rows(alone: list[Crowd], ours: list[Crowd], theirs: Crowd) -> Iterator[Row]
         notes=f"at most {max(each.calls for each in ours)}; "
         f"the earlier design answered with {theirs.sounds} different sounds",
     )
-    yield Row(
+    yield MeasuredRow(
         name=f"p99 of {REQUESTS} requests",
         ours=[each.p99 for each in ours],
         baseline=[theirs.p99],
         limit=[each.p99 for each in alone],
         unit="ms",
         target=Target(Judged.OVER_LIMIT, 150, cause="Two hundred answers of two processes share two cores."),
-        notes=f"at most {figure(max(each.p99 for each in ours))} ms",
+        notes=f"at most {rounded(max(each.p99 for each in ours))} ms",
     )
-    yield Row(
+    yield MeasuredRow(
         name=f"refused of {REQUESTS} requests",
         ours=[float(each.refused) for each in ours],
         unit="requests",

@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from bench.product import inside
-from bench.table import Judged, Row, Target, figure
+from bench.table import Judged, MeasuredRow, Target, rounded
 from harness import http
 from harness.postgres import PostgresServer
 from harness.site import WebServer
@@ -31,7 +31,7 @@ RANGES = ("24h", "7d", "30d", "90d", "365d")
 MOST_MS = {"SQLite": 600, "PostgreSQL": 300}
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[MeasuredRow]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         yield from _rows(Path(folder), {}, database="SQLite")
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, PostgresServer() as postgres:
@@ -39,11 +39,11 @@ def measure() -> Iterator[Row]:
         yield from _rows(Path(folder), given, database="PostgreSQL")
 
 
-def _rows(folder: Path, given: dict[str, str], *, database: str) -> Iterator[Row]:
+def _rows(folder: Path, given: dict[str, str], *, database: str) -> Iterator[MeasuredRow]:
     site = WebServer(folder / "var", given | {"WEB_WORKERS": "2", "WEB_THREADS": "8"})
     site.prepare()
     began = time.monotonic()
-    filled = inside(site.environment(), fill, clips=CLIPS, timeout_seconds=900)
+    filled = inside(site.environment(), fill_a_year, clips=CLIPS, timeout_seconds=900)
     filled_seconds = time.monotonic() - began
     with site:
         headers = {"Cookie": f"sessionid={filled['session']}"}
@@ -59,15 +59,15 @@ def _rows(folder: Path, given: dict[str, str], *, database: str) -> Iterator[Row
             cpu_ms.append((_cpu_seconds(site) - before) * 1_000 / PAGES)
             ours.append(_p95(took))
             baseline.append(_p95([_asked(site, "/admin/auth/group/", headers) for _ in range(PAGES)]))
-    slowest = {name: figure(_p95(took)) for name, took in by_range.items()}
-    yield Row(
+    slowest = {name: rounded(_p95(took)) for name, took in by_range.items()}
+    yield MeasuredRow(
         name=f"dashboard, p95 ({database})",
         ours=ours,
         baseline=baseline,
         unit="ms",
         target=Target(Judged.FIGURE, MOST_MS[database]),
         notes=f"by range {json.dumps(slowest)}; first request of a range "
-        f"{figure(max(cold))} ms at most; CPU of the web server per page {figure(median(cpu_ms))} ms, "
+        f"{rounded(max(cold))} ms at most; CPU of the web server per page {rounded(median(cpu_ms))} ms, "
         f"load average {os.getloadavg()[0]:.1f}; {filled['usage']:,} usage rows, "
         f"filled in {filled_seconds:.0f} s",
     )
@@ -92,7 +92,7 @@ def _p95(took: list[float]) -> float:
 
 
 # --- in the product ---------------------------------------------------------------------------------------
-def fill(clips: int) -> dict[str, Any]:
+def fill_a_year(clips: int) -> dict[str, Any]:
     """In the product: fill a year of figures with SQL, by the hour for 90 days and by the day before that.
 
     Most clips are reflections. Each was heard once or twice, some of them often.

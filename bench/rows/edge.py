@@ -19,7 +19,7 @@ from bench.baselines.servers import plain_nginx
 from bench.load import load
 from bench.pace import repetitions
 from bench.product import inside
-from bench.table import Judged, Row, Target
+from bench.table import Judged, MeasuredRow, Target
 from harness.nginx import NginxServer
 from harness.process import HOST
 from harness.site import WebServer
@@ -30,7 +30,7 @@ CONNECTIONS = 16
 OF_THE_CLIP = "immutable"  # checks that nginx sent the headers of a published clip
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[MeasuredRow]:
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     folder.chmod(0o755)  # nginx has workers of another user
     links = folder / "links"
@@ -45,7 +45,7 @@ def measure() -> Iterator[Row]:
             with (
                 NginxServer(site, clips_dir=links, clips_log=folder / "clips.log", log_at_once=False) as ours,
                 NginxServer(site) as passing_on,
-                plain_nginx({"clip": clip.audio()}, workers=1, keeps_files_open=False) as plain,
+                plain_nginx({"clip": clip.mp3()}, workers=1, keeps_files_open=False) as plain,
             ):
                 yield from _rows(
                     NginxSide(f"{ours.url}{path}", workers_of(ours), OF_THE_CLIP),
@@ -71,7 +71,7 @@ class NginxSide:
 
     def run(self) -> None:
         before = self._cpu_seconds()
-        done = load(self._url, clip.audio(), connections=CONNECTIONS, seconds=SECONDS, in_head=self._in_head)
+        done = load(self._url, clip.mp3(), connections=CONNECTIONS, seconds=SECONDS, in_head=self._in_head)
         self.cpu_microseconds.append((self._cpu_seconds() - before) / done.requests * 1e6)
         self.requests_per_second.append(done.requests_per_second)
 
@@ -80,11 +80,11 @@ class NginxSide:
         return sum(each.user + each.system for each in times)
 
 
-def _rows(ours: NginxSide, plain: NginxSide, passed_on: NginxSide) -> Iterator[Row]:
+def _rows(ours: NginxSide, plain: NginxSide, passed_on: NginxSide) -> Iterator[MeasuredRow]:
     for _ in range(repetitions(8, quick=3)):
         for side in (ours, plain, passed_on):
             side.run()
-    yield Row(
+    yield MeasuredRow(
         name="answered by nginx",
         ours=ours.requests_per_second,
         baseline=plain.requests_per_second,
@@ -92,13 +92,13 @@ def _rows(ours: NginxSide, plain: NginxSide, passed_on: NginxSide) -> Iterator[R
         is_more_better=True,
         target=Target(Judged.RATIO, 0.9),
     )
-    yield Row(
+    yield MeasuredRow(
         name="CPU of nginx",
         ours=ours.cpu_microseconds,
         baseline=plain.cpu_microseconds,
         unit="us per request",
     )
-    yield Row(
+    yield MeasuredRow(
         name="passed on to the site",
         ours=passed_on.requests_per_second,
         baseline=plain.requests_per_second,

@@ -24,7 +24,7 @@ from pathlib import Path
 from statistics import quantiles
 from urllib.parse import urlsplit
 
-from bench.table import Judged, Row, Target, figure
+from bench.table import Judged, MeasuredRow, Target, rounded
 from harness import Unavailable
 from harness.openai_server import OpenAIServer
 from harness.other_host import FarServer, OtherHost, new_network
@@ -42,7 +42,7 @@ Servers = Mapping[str, WebServer]
 Delays = dict[str, list[float]]
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[MeasuredRow]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, OpenAIServer() as voice:
         with ExitStack() as stack:
             servers = _one_host(stack, Path(folder) / "sqlite", voice)
@@ -60,15 +60,15 @@ def measure() -> Iterator[Row]:
             raise why
 
 
-def _rows(database: str, delays: Delays) -> Iterator[Row]:
+def _rows(database: str, delays: Delays) -> Iterator[MeasuredRow]:
     for place, found in delays.items():
         p95 = quantiles(found, n=20)[18]
-        yield Row(
+        yield MeasuredRow(
             name=f"{place} ({database})",
             ours=found,
             unit="ms",
             target=Target(Judged.FIGURE, ALLOWED_MS),
-            notes=f"p95 {figure(p95)}, at most {figure(max(found))} ms; {len(found)} answers",
+            notes=f"p95 {rounded(p95)}, at most {rounded(max(found))} ms; {len(found)} answers",
         )
 
 
@@ -124,13 +124,13 @@ def _round(
     text = f"What place from your childhood comes to mind most often, {uuid.uuid4().hex}?"
     voice.reset()
     voice.behave(gate_after_chunks=2)
-    leader = Listener(leading, text, token)
+    leader = SentRequest(leading, text, token)
     wait_until(voice.calls, "the call")
     places = [place for place in servers for _ in range(FOLLOWERS)]
-    everyone = [leader, *(Listener(servers[place], text, token) for place in places)]
+    everyone = [leader, *(SentRequest(servers[place], text, token) for place in places)]
     time.sleep(UNTIL_THEY_FOLLOW_SECONDS + random.random() * 0.1)
     with ThreadPoolExecutor(len(everyone)) as threads:
-        ends = [threads.submit(listener.end) for listener in everyone]
+        ends = [threads.submit(request.end) for request in everyone]
         voice.release()
         led, *followed = [end.result() for end in ends]
     if len(voice.calls()) != 1 or {one.body for one in followed} != {led.body}:
@@ -149,7 +149,7 @@ class End:
     has_followed: bool
 
 
-class Listener:
+class SentRequest:
     """Sends its request at once, and reads the answer in `end`."""
 
     def __init__(self, server: WebServer, text: str, token: str) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from statistics import median
 
-from bench.table import Judged, Row, Target, figure
+from bench.table import Judged, MeasuredRow, Target, rounded
 from harness.gate_training import read_cases
 from narratives.safety import level
 from narratives.safety.learned import shipped_model
@@ -43,7 +43,7 @@ FORMER_PATTERNS = [
 ]
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[MeasuredRow]:
     story = " ".join(case.text for case in read_cases() if case.level is Level.NONE)
     answers = [story[at : at + CHARACTERS] for at in range(0, ANSWERS * CHARACTERS, CHARACTERS)]
     level(story[:CHARACTERS])  # reads the model
@@ -52,16 +52,16 @@ def measure() -> Iterator[Row]:
         (_cpu_ms(level, answers), _cpu_ms(_former_level, answers), _cpu_ms(learned, answers))
         for _ in range(ROUNDS)
     ]
-    yield Row(
+    yield MeasuredRow(
         name=f"{CHARACTERS} characters",
         ours=[ours for ours, _, _ in rounds],
         baseline=[baseline for _, baseline, _ in rounds],
         unit="ms of CPU",
-        notes=f"of them {figure(median(alone for _, _, alone in rounds))} ms the learned layer, at most 5",
+        notes=f"of them {rounded(median(alone for _, _, alone in rounds))} ms the learned layer, at most 5",
     )
     long = [story[:LONG]]
     rounds_of_long = [(_cpu_ms(_both_layers, long), _cpu_ms(_former_level, long)) for _ in range(ROUNDS)]
-    yield Row(
+    yield MeasuredRow(
         name=f"{LONG:,} characters",
         ours=[ours for ours, _ in rounds_of_long],
         baseline=[baseline for _, baseline in rounds_of_long],

@@ -18,7 +18,7 @@ from typing import Any
 from bench import clip
 from bench.pace import repetitions
 from bench.product import inside
-from bench.table import Judged, Row, Target, figure
+from bench.table import Judged, MeasuredRow, Target, rounded
 from harness.postgres import PostgresServer
 from harness.site import Site
 
@@ -32,7 +32,7 @@ CAUSES = {
 }
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[MeasuredRow]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         yield from _rows(Path(folder), {}, tiers=["memory", "file", "database"], database="SQLite")
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, PostgresServer() as postgres:
@@ -40,33 +40,33 @@ def measure() -> Iterator[Row]:
         yield from _rows(Path(folder), given, tiers=["database"], database="PostgreSQL")
 
 
-def _rows(folder: Path, given: dict[str, str], *, tiers: list[str], database: str) -> Iterator[Row]:
+def _rows(folder: Path, given: dict[str, str], *, tiers: list[str], database: str) -> Iterator[MeasuredRow]:
     environment = Site(folder / "var", given).environment()
-    timed = inside(environment, timings, folder=str(folder), tiers=tiers, rounds=repetitions(5, quick=3))
+    timed = inside(environment, time_tiers, folder=str(folder), tiers=tiers, rounds=repetitions(5, quick=3))
     baseline = timed.pop("baseline")
     for name, found in timed.items():
         where = f" ({database})" if name.startswith("database") else ""
         bound = MOST_MICROSECONDS.get(f"{name}{where}")
-        p99, of_baseline = figure(found["p99"]), figure(baseline["p99"])
-        yield Row(
+        p99, of_baseline = rounded(found["p99"]), rounded(baseline["p99"])
+        yield MeasuredRow(
             name=f"{name}{where}",
             ours=found["medians"],
             baseline=baseline["medians"],
             unit="us",
             target=Target(Judged.FIGURE, bound, cause=CAUSES.get(name, "")) if bound else None,
-            notes=f"p99 {p99} against {of_baseline} us, {figure(found['p99'] / baseline['p99'])}",
+            notes=f"p99 {p99} against {of_baseline} us, {rounded(found['p99'] / baseline['p99'])}",
         )
 
 
-def timings(*, folder: str, tiers: list[str], rounds: int) -> dict[str, Any]:
+def time_tiers(*, folder: str, tiers: list[str], rounds: int) -> dict[str, Any]:
     """In the product: the median of each round and the 99th percentile of all calls, in microseconds."""
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
     content_hash = clip.keep_published()
     file = Path(folder) / "baseline.mp3"
-    file.write_bytes(clip.audio())
-    cases = [Case("baseline", BASELINE_CALLS, file.read_bytes)]
+    file.write_bytes(clip.mp3())
+    cases = [TimedCall("baseline", BASELINE_CALLS, file.read_bytes)]
     for tier in tiers:
         cases += _cases_of(tier, content_hash)
     for _ in range(rounds):
@@ -75,7 +75,7 @@ def timings(*, folder: str, tiers: list[str], rounds: int) -> dict[str, Any]:
     return {case.name: {"medians": case.medians, "p99": quantiles(case.all, n=100)[98]} for case in cases}
 
 
-class Case:
+class TimedCall:
     """A function that is called repeatedly. `before` runs before each call and is not timed."""
 
     def __init__(
@@ -101,7 +101,7 @@ class Case:
         self.all += took
 
 
-def _cases_of(name: str, content_hash: str) -> list[Case]:
+def _cases_of(name: str, content_hash: str) -> list[TimedCall]:
     from ttscache.wiring import speech_cache
 
     cache = speech_cache()
@@ -121,4 +121,4 @@ def _cases_of(name: str, content_hash: str) -> list[Case]:
             one.delete(content_hash)
 
     before = empty_the_faster if faster else None
-    return [Case(f"{name} get", CALLS[name], get), Case(f"{name} find", CALLS[name], find, before)]
+    return [TimedCall(f"{name} get", CALLS[name], get), TimedCall(f"{name} find", CALLS[name], find, before)]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.product import inside
 from bench.rows.warming import wait_until_idle
-from bench.table import Row, figure
+from bench.table import MeasuredRow, rounded
 from harness import http
 from harness.openai_server import OpenAIServer
 from harness.site import Site
@@ -30,7 +30,7 @@ MISSES = 4  # of one round, alone and under the warm
 Took = tuple[float, float]  # seconds to the first byte and to the last
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[MeasuredRow]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, OpenAIServer() as voice:
         env = {
             "OPENAI_API_KEY": "test",
@@ -55,12 +55,12 @@ def measure() -> Iterator[Row]:
     notes = f"{len(warmed)} clips warmed meanwhile, at most {peak_concurrency(warmed)} at once"
     for name, place in (("first byte", 0), ("whole clip", 1)):
         ours, baseline = [took[place] for took in under], [took[place] for took in alone]
-        yield Row(
+        yield MeasuredRow(
             name=f"live miss, {name}",
             ours=ours,
             baseline=baseline,
             unit="s",
-            notes=f"longest {figure(max(ours))} against {figure(max(baseline))} s; {notes}",
+            notes=f"longest {rounded(max(ours))} against {rounded(max(baseline))} s; {notes}",
         )
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import clip
 from bench.product import inside
-from bench.table import Row, figure
+from bench.table import MeasuredRow, rounded
 from harness.postgres import PostgresServer
 from harness.site import Site
 
@@ -32,23 +32,23 @@ ROUNDS = 7
 MISSES = 20  # of one round, of each kind
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[MeasuredRow]:
     yield _row("SQLite", {})
     with PostgresServer() as postgres:
         yield _row("PostgreSQL", {"DATABASE_URL": postgres.create_database()})
 
 
-def _row(database: str, given: dict[str, str]) -> Row:
+def _row(database: str, given: dict[str, str]) -> MeasuredRow:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         environment = Site(Path(folder) / "var", given).environment() | {"LIFEREVIEW_PROCESS": "web"}
         took = inside(environment, misses, folder=folder)
     added = [ours - baseline for ours, baseline in zip(took["ours"], took["baseline"], strict=True)]
-    return Row(
+    return MeasuredRow(
         name=f"a miss ({database})",
         ours=took["ours"],
         baseline=took["baseline"],
         unit="ms",
-        notes=f"the lease adds {figure(median(added))} ms",
+        notes=f"the lease adds {rounded(median(added))} ms",
     )
 
 
@@ -120,7 +120,7 @@ class InstantVoice:
     name = "instant"
 
     def __init__(self) -> None:
-        self._audio = clip.audio()
+        self._audio = clip.mp3()
 
     def can_speak(self, request: SpeechRequest) -> bool:
         return True

@@ -16,7 +16,7 @@ from typing import Any
 
 from bench import clip
 from bench.product import inside
-from bench.table import Judged, Row, Target, figure
+from bench.table import Judged, MeasuredRow, Target, rounded
 from harness.postgres import PostgresServer
 from harness.site import Site
 
@@ -26,7 +26,7 @@ CLIPS = 50
 AT_MOST = Target(Judged.RATIO, 0.03)
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[MeasuredRow]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         yield from _rows(Path(folder), {}, database="SQLite")
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, PostgresServer() as postgres:
@@ -34,15 +34,17 @@ def measure() -> Iterator[Row]:
         yield from _rows(Path(folder), given, database="PostgreSQL")
 
 
-def _rows(folder: Path, given: dict[str, str], *, database: str) -> Iterator[Row]:
-    took: dict[str, list[float]] = inside(Site(folder / "var", given).environment(), timings)
+def _rows(folder: Path, given: dict[str, str], *, database: str) -> Iterator[MeasuredRow]:
+    took: dict[str, list[float]] = inside(Site(folder / "var", given).environment(), time_counting)
     if database == "SQLite":
-        yield Row(name="counting", ours=took["counting"], baseline=took["hit"], unit="us", target=AT_MOST)
+        yield MeasuredRow(
+            name="counting", ours=took["counting"], baseline=took["hit"], unit="us", target=AT_MOST
+        )
     with_flush = [count + flush / HITS for count, flush in zip(took["counting"], took["flush"], strict=True)]
     flush_ms, thousand_ms = (
-        figure(sorted(took[name])[ROUNDS // 2] / 1_000) for name in ("flush", "thousand")
+        rounded(sorted(took[name])[ROUNDS // 2] / 1_000) for name in ("flush", "thousand")
     )
-    yield Row(
+    yield MeasuredRow(
         name=f"with its flush ({database})",
         ours=with_flush,
         baseline=took["hit"],
@@ -52,7 +54,7 @@ def _rows(folder: Path, given: dict[str, str], *, database: str) -> Iterator[Row
     )
 
 
-def timings() -> dict[str, list[float]]:
+def time_counting() -> dict[str, list[float]]:
     """In the product: microseconds in each round of one hit, of counting one, and of a flush."""
     from django.core.management import call_command
 
@@ -90,7 +92,7 @@ def hitting(content_hash: str) -> Callable[[], object]:
     from ttscache.wiring import speech_cache
 
     speech_cache().tiers.set_published(frozenset([content_hash]))
-    application, size = WSGIHandler(), len(clip.audio())
+    application, size = WSGIHandler(), len(clip.mp3())
     environ = {
         "REQUEST_METHOD": "GET",
         "PATH_INFO": f"/api/audio/{content_hash}.mp3",

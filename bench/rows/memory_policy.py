@@ -25,7 +25,7 @@ from bench.policies import (
     hit_bytes,
 )
 from bench.product import inside
-from bench.table import Judged, Row, Target
+from bench.table import Judged, MeasuredRow, Target
 from harness.site import Site
 
 SEEDS = (1, 2, 3)
@@ -43,7 +43,7 @@ POLICIES: Mapping[str, type[Policy]] = {
 }
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[MeasuredRow]:
     for site, listeners in SITES.items():
         traces = [listening_trace(listeners, seed) for seed in SEEDS]
         capacities = [round(SHARE * footprint(trace)) for trace in traces]
@@ -137,8 +137,8 @@ def _row(
     *,
     notes: str = "",
     target: Target | None = None,
-) -> Row:
-    return Row(
+) -> MeasuredRow:
+    return MeasuredRow(
         name=f"{site}: {name}",
         ours=ours,
         limit=best,

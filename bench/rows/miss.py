@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from bench.baselines.servers import rivals
 from bench.pace import repetitions
-from bench.table import Judged, Row, Target, figure
+from bench.table import Judged, MeasuredRow, Target, rounded
 from harness import http
 
 FIRST_BYTE_SECONDS, CHUNKS, CHUNK_SECONDS = 0.4, 9, 0.2
@@ -21,7 +21,7 @@ WARM_UPS = 4  # of each, so that both processes have loaded the client of the pr
 Took = tuple[float, float]  # milliseconds to the first byte and to the last
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[MeasuredRow]:
     with rivals() as running:
         web, provider = running.web, running.provider
         sides = {
@@ -61,11 +61,11 @@ class Asked:
         return (arrived[0] - began) * 1_000, (time.monotonic() - began) * 1_000
 
 
-def _rows(provider: list[Took], ours: list[Took], earlier: list[Took]) -> Iterator[Row]:
+def _rows(provider: list[Took], ours: list[Took], earlier: list[Took]) -> Iterator[MeasuredRow]:
     first, whole = [
         [[took[place] for took in side] for side in (ours, earlier, provider)] for place in (0, 1)
     ]
-    yield Row(
+    yield MeasuredRow(
         name="first byte of a miss",
         ours=first[0],
         baseline=first[1],
@@ -74,7 +74,7 @@ def _rows(provider: list[Took], ours: list[Took], earlier: list[Took]) -> Iterat
         target=Target(Judged.OVER_LIMIT, 30),
         notes=_longest(first),
     )
-    yield Row(
+    yield MeasuredRow(
         name="whole miss",
         ours=whole[0],
         baseline=whole[1],
@@ -86,5 +86,5 @@ def _rows(provider: list[Took], ours: list[Took], earlier: list[Took]) -> Iterat
 
 
 def _longest(took: list[list[float]]) -> str:
-    ours, earlier, provider = (figure(max(each)) for each in took)
+    ours, earlier, provider = (rounded(max(each)) for each in took)
     return f"longest {ours}, {earlier} and {provider} ms"

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.pace import repetitions
-from bench.table import Judged, Row, Target
+from bench.table import Judged, MeasuredRow, Target
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
 from harness.worker_memory import (
@@ -39,14 +39,14 @@ ROUNDS = 5
 SETTLED_SECONDS = 15  # after each round: until then the process has returned what the requests held
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[MeasuredRow]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, OpenAIServer() as openai:
         given = settings(openai, tier_bytes=TIER_BYTES)
         with WebServer(Path(folder) / "var", given) as web:
             yield from _rows(web, openai)
 
 
-def _rows(web: WebServer, openai: OpenAIServer) -> Iterator[Row]:
+def _rows(web: WebServer, openai: OpenAIServer) -> Iterator[MeasuredRow]:
     (pid,) = web.worker_pids()
     token = web.api_token()
     yield from _row("after the start", pid, [_measured(pid)])
@@ -74,9 +74,9 @@ def _measured(pid: int) -> tuple[float, float]:
     return found[0], found[1]
 
 
-def _row(name: str, pid: int, found: list[tuple[float, float]]) -> Iterator[Row]:
+def _row(name: str, pid: int, found: list[tuple[float, float]]) -> Iterator[MeasuredRow]:
     for kind, figures in zip(("private", "resident"), zip(*found, strict=True), strict=True):
-        yield Row(
+        yield MeasuredRow(
             name=f"{name}, {kind}",
             ours=figures,
             unit="MB",

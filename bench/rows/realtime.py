@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.product import inside
-from bench.table import Judged, Row, Target, figure
+from bench.table import Judged, MeasuredRow, Target, rounded
 from harness import http
 from harness.openai_server import OpenAIServer
 from harness.site import Site, WebServer
@@ -30,13 +30,13 @@ SERVICE_MS = 1_000 * (FIRST_BYTE_SECONDS + (CHUNKS - 1) * CHUNK_SECONDS)
 WORDS_MS = 5.0
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[MeasuredRow]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, OpenAIServer() as openai:
         openai.behave(
             first_byte_delay_seconds=FIRST_BYTE_SECONDS, chunks=CHUNKS, chunk_delay_seconds=CHUNK_SECONDS
         )
         environment = Site(Path(folder) / "var").environment()
-        took = inside(environment, timings, base_url=openai.base_url)
+        took = inside(environment, time_realtime, base_url=openai.base_url)
         first_bytes, wholes = over_http(Path(folder) / "web", openai.base_url)
     for name, totals in (
         ("new connection", took["new"]),
@@ -44,15 +44,15 @@ def measure() -> Iterator[Row]:
         ("first byte over HTTP", first_bytes),
         ("whole over HTTP", wholes),
     ):
-        yield Row(
+        yield MeasuredRow(
             name=f"clip of {len(TEXT)} characters, {name}",
             ours=totals,
             limit=[SERVICE_MS],
             unit="ms",
             target=Target(Judged.OVER_LIMIT, 150),
-            notes=f"at most {figure(max(totals) - SERVICE_MS)} ms more",
+            notes=f"at most {rounded(max(totals) - SERVICE_MS)} ms more",
         )
-    yield Row(
+    yield MeasuredRow(
         name="words of 4,096 characters",
         ours=took["words"],
         unit="ms of CPU",
@@ -79,11 +79,11 @@ def over_http(folder: Path, base_url: str) -> tuple[list[float], list[float]]:
     return first_bytes, wholes
 
 
-def timings(*, base_url: str) -> dict[str, Any]:
+def time_realtime(*, base_url: str) -> dict[str, Any]:
     """In the product: milliseconds in each round."""
     from ttscache.providers.realtime import RealtimeVoice
     from ttscache.speech import SpeechRequest
-    from ttscache.transcripts import has_same_words
+    from ttscache.text.transcripts import has_same_words
 
     voice = RealtimeVoice(api_key="sk-bench", base_url=base_url)
     request = SpeechRequest(text=TEXT, voice="marin", model=MODEL)

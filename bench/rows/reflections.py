@@ -20,7 +20,7 @@ from statistics import quantiles
 from typing import Any
 
 from bench.product import inside
-from bench.table import Judged, Row, Target, figure
+from bench.table import Judged, MeasuredRow, Target, rounded
 from harness import http
 from harness.openai_server import OpenAIServer
 from harness.site import Site
@@ -46,7 +46,7 @@ GRAVE = (
 PERSONAL_SHARE = 0.03
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[MeasuredRow]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         rates = {
             name: inside(
@@ -55,7 +55,7 @@ def measure() -> Iterator[Row]:
             for name, reuses in (("with", True), ("without", False))
         }
         whole = {name: sum(found["blocks"]) / BLOCKS for name, found in rates.items()}
-        yield Row(
+        yield MeasuredRow(
             name=f"there at once, {JOURNEYS:,} journeys of {ANSWERS} answers",
             ours=rates["with"]["blocks"],
             baseline=[max(0.1, rate) for rate in rates["without"]["blocks"]],
@@ -70,12 +70,12 @@ def measure() -> Iterator[Row]:
         )
         took = times_to_sound(Path(folder) / "site")
     p95 = quantiles(took, n=20)[18]
-    yield Row(
+    yield MeasuredRow(
         name="from the answer to the first byte of a hit",
         ours=took,
         unit="ms",
         target=Target(Judged.FIGURE, ALLOWED_MS),
-        notes=f"p95 {figure(p95)}; {len(took)} hits, without the model's own time",
+        notes=f"p95 {rounded(p95)}; {len(took)} hits, without the model's own time",
     )
 
 
@@ -88,8 +88,8 @@ def hit_rates(*, reuses: bool) -> dict[str, Any]:
     from harness.speech_api.chat import ChatBehaviour, reply_to
     from narratives.content.loading import load_shipped_content
     from narratives.models import Narrative, OfferedReflection
-    from narratives.reflections.asking import AskedQuestion
-    from narratives.reflections.writing import note_heard, reflect
+    from narratives.reflections.question import AskedQuestion
+    from narratives.reflections.reflecting import note_heard, reflect
 
     class StandIn:
         behaviour = ChatBehaviour(picks=True)

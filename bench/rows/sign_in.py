@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 from bench import clip
 from bench.load import Load, load
 from bench.product import inside
-from bench.table import Row, figure
+from bench.table import MeasuredRow, rounded
 from harness import http
 from harness.site import WebServer
 
@@ -34,14 +34,14 @@ BETWEEN_SECONDS = 2  # hashes that are still being worked out end before the nex
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[MeasuredRow]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, WebServer(Path(folder) / "var") as web:
         content_hash = inside(web.environment(), clip.keep_published)
         url = f"{web.url}/api/audio/{content_hash}.mp3"
         guesser = Guesser(web.url)
         guesser.guess_at_once()  # not measured: the first requests load libraries
         # Enough connections to reach every worker, so that each has the clip in memory afterwards.
-        load(url, clip.audio(), connections=WARM_UP_CONNECTIONS, seconds=SECONDS)
+        load(url, clip.mp3(), connections=WARM_UP_CONNECTIONS, seconds=SECONDS)
         alone: list[Load] = []
         under: list[Load] = []
         guesser.answers.clear()
@@ -54,18 +54,20 @@ def measure() -> Iterator[Row]:
                 guessing.result()
     for name, of in (("median", "median_ms"), ("p95", "p95_ms"), ("p99", "p99_ms")):
         ours, baseline = [getattr(each, of) for each in under], [getattr(each, of) for each in alone]
-        yield Row(name=f"hits, {name}", ours=ours, baseline=baseline, unit="ms", notes=_notes(ours, guesser))
+        yield MeasuredRow(
+            name=f"hits, {name}", ours=ours, baseline=baseline, unit="ms", notes=_notes(ours, guesser)
+        )
 
 
 def _notes(ours: list[float], guesser: Guesser) -> str:
     answers = guesser.answers
     return (
-        f"longest {figure(max(ours))} ms; {answers[200]} guesses worked out, {answers[429]} refused as busy"
+        f"longest {rounded(max(ours))} ms; {answers[200]} guesses worked out, {answers[429]} refused as busy"
     )
 
 
 def _loaded(url: str) -> Load:
-    return load(url, clip.audio(), connections=CONNECTIONS, seconds=SECONDS, in_head="detail=memory")
+    return load(url, clip.mp3(), connections=CONNECTIONS, seconds=SECONDS, in_head="detail=memory")
 
 
 class Guesser:

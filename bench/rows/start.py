@@ -17,7 +17,7 @@ from typing import NamedTuple
 import psutil
 
 from bench.baselines.servers import earlier_service
-from bench.table import Judged, Row, Target, figure
+from bench.table import Judged, MeasuredRow, Target, rounded
 from harness.postgres import PostgresServer
 from harness.site import Site, WebServer
 
@@ -45,7 +45,7 @@ class Started(NamedTuple):
     cpu_seconds: float
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[MeasuredRow]:
     first: list[Started] = []
     again: list[Started] = []
     baseline: list[float] = []
@@ -64,13 +64,13 @@ def measure() -> Iterator[Row]:
             with earlier_service(beside, postgres.create_database()) as earlier:
                 baseline.append(earlier.start_seconds)
     for name, starts in (("first start", first), ("start again", again)):
-        yield Row(
+        yield MeasuredRow(
             name=name,
             ours=[each.seconds for each in starts],
             baseline=baseline,
             unit="s",
             target=Target(Judged.FIGURE, MOST_SECONDS, cause=CAUSE),
-            notes=f"CPU of all processes {figure(median(each.cpu_seconds for each in starts))} s",
+            notes=f"CPU of all processes {rounded(median(each.cpu_seconds for each in starts))} s",
         )
 
 

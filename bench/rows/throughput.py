@@ -18,7 +18,7 @@ from bench.baselines.servers import file_response, plain_nginx, rivals
 from bench.load import Load, load
 from bench.pace import repetitions
 from bench.product import inside
-from bench.table import Judged, Row, Target
+from bench.table import Judged, MeasuredRow, Target
 from harness import http
 
 SECONDS = 1.0
@@ -28,13 +28,13 @@ OUR_HEADERS = "detail=memory"  # checks that every answer is a hit from memory
 POST = {"text": clip.TEXT, "voice": "nova", "content_type": "question"}
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[MeasuredRow]:
     with ExitStack() as stack:
         running = stack.enter_context(rivals())  # with a key, so the content hash is the earlier design's
         web, earlier = running.web, running.earlier
         content_hash = inside(web.environment(), clip.keep_published)
         headers = {"Authorization": f"Bearer {web.api_token()}"}
-        clips = {content_hash: clip.audio()}
+        clips = {content_hash: clip.mp3()}
         plain = stack.enter_context(file_response(web, clips))
         nginx = stack.enter_context(plain_nginx(clips))
         made = http.post_json(
@@ -42,22 +42,22 @@ def measure() -> Iterator[Row]:
         ).body  # by the provider, so its own bytes
         path = f"/api/audio/{content_hash}.mp3"
         get = {
-            "ours": Side(f"{web.url}{path}", web.worker_pids, clip.audio(), in_head=OUR_HEADERS),
-            "earlier": Side(f"{earlier.url}{path}", earlier.worker_pids, made),
-            "FileResponse": Side(f"{plain.url}{path}", plain.worker_pids, clip.audio()),
-            "nginx": Side(f"{nginx.url}{path}", nginx.worker_pids, clip.audio()),
+            "ours": LoadedServer(f"{web.url}{path}", web.worker_pids, clip.mp3(), in_head=OUR_HEADERS),
+            "earlier": LoadedServer(f"{earlier.url}{path}", earlier.worker_pids, made),
+            "FileResponse": LoadedServer(f"{plain.url}{path}", plain.worker_pids, clip.mp3()),
+            "nginx": LoadedServer(f"{nginx.url}{path}", nginx.worker_pids, clip.mp3()),
         }
         speech = "/api/text-to-speech"
         post = {
-            "ours": Side(
+            "ours": LoadedServer(
                 f"{web.url}{speech}",
                 web.worker_pids,
-                clip.audio(),
+                clip.mp3(),
                 in_head=OUR_HEADERS,
                 headers=headers,
                 post=POST,
             ),
-            "earlier": Side(f"{earlier.url}{speech}", earlier.worker_pids, made, post=POST),
+            "earlier": LoadedServer(f"{earlier.url}{speech}", earlier.worker_pids, made, post=POST),
         }
         for _ in range(repetitions(7, quick=3)):
             for side in (*get.values(), *post.values()):
@@ -66,7 +66,7 @@ def measure() -> Iterator[Row]:
         yield from _rows_of_post(**post)
 
 
-class Side:
+class LoadedServer:
     """One server under one kind of request, with its measurements so far."""
 
     def __init__(
@@ -112,9 +112,11 @@ class Side:
         return sum(each.user + each.system for each in times)
 
 
-def _rows_of_get(ours: Side, earlier: Side, nginx: Side, **others: Side) -> Iterator[Row]:
+def _rows_of_get(
+    ours: LoadedServer, earlier: LoadedServer, nginx: LoadedServer, **others: LoadedServer
+) -> Iterator[MeasuredRow]:
     checked = sum(done.requests for done in ours.loads)
-    yield Row(
+    yield MeasuredRow(
         name="GET, earlier design",
         ours=ours.requests_per_second,
         baseline=earlier.requests_per_second,
@@ -125,7 +127,7 @@ def _rows_of_get(ours: Side, earlier: Side, nginx: Side, **others: Side) -> Iter
         notes=f"{CONNECTIONS} connections; of ours {checked:,} answers checked",
     )
     for name, other in others.items():
-        yield Row(
+        yield MeasuredRow(
             name=f"GET, Django's {name}",
             ours=ours.requests_per_second,
             baseline=other.requests_per_second,
@@ -136,8 +138,8 @@ def _rows_of_get(ours: Side, earlier: Side, nginx: Side, **others: Side) -> Iter
     yield from _details("GET", ours, earlier)
 
 
-def _rows_of_post(ours: Side, earlier: Side) -> Iterator[Row]:
-    yield Row(
+def _rows_of_post(ours: LoadedServer, earlier: LoadedServer) -> Iterator[MeasuredRow]:
+    yield MeasuredRow(
         name="POST, earlier design",
         ours=ours.requests_per_second,
         baseline=earlier.requests_per_second,
@@ -149,15 +151,15 @@ def _rows_of_post(ours: Side, earlier: Side) -> Iterator[Row]:
     yield from _details("POST", ours, earlier)
 
 
-def _details(method: str, ours: Side, earlier: Side) -> Iterator[Row]:
-    yield Row(
+def _details(method: str, ours: LoadedServer, earlier: LoadedServer) -> Iterator[MeasuredRow]:
+    yield MeasuredRow(
         name=f"{method}, CPU of the workers",
         ours=ours.cpu_microseconds,
         baseline=earlier.cpu_microseconds,
         unit="us per request",
     )
     for name, latency in (("latency, median", "median_ms"), ("latency, p99", "p99_ms")):
-        yield Row(
+        yield MeasuredRow(
             name=f"{method}, {name}",
             ours=[getattr(done, latency) for done in ours.loads],
             baseline=[getattr(done, latency) for done in earlier.loads],

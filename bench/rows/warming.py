@@ -21,7 +21,7 @@ from typing import Any
 
 from bench.baselines.servers import Baseline, earlier_service
 from bench.product import inside
-from bench.table import Judged, Row, Target, figure
+from bench.table import Judged, MeasuredRow, Target, rounded
 from harness import http
 from harness.openai_server import OpenAIServer
 from harness.postgres import PostgresServer
@@ -47,7 +47,7 @@ class Warmed:
     peak: int
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[MeasuredRow]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         voice = stack.enter_context(OpenAIServer())
@@ -71,7 +71,7 @@ def measure() -> Iterator[Row]:
         )
         warmed = [_warm(site, voice) for _ in range(REPETITIONS)]
         yield from _rows(warmed, _warm_plainly(earlier))
-        yield Row(
+        yield MeasuredRow(
             name="of a new site",
             ours=[fresh_seconds],
             limit=[fresh_ideal],
@@ -81,9 +81,9 @@ def measure() -> Iterator[Row]:
         )
 
 
-def _rows(warmed: list[Warmed], earlier_seconds: float) -> Iterator[Row]:
+def _rows(warmed: list[Warmed], earlier_seconds: float) -> Iterator[MeasuredRow]:
     first_calls = [each.first_call_seconds for each in warmed]
-    yield Row(
+    yield MeasuredRow(
         name=f"{CLIPS} clips made",
         ours=[each.seconds for each in warmed],
         baseline=[earlier_seconds],
@@ -92,12 +92,12 @@ def _rows(warmed: list[Warmed], earlier_seconds: float) -> Iterator[Row]:
         target=AT_MOST,
         notes=f"at most {max(each.peak for each in warmed)} calls at once",
     )
-    yield Row(
+    yield MeasuredRow(
         name="first call after the request",
         ours=first_calls,
         unit="s",
         target=Target(Judged.FIGURE, 1),
-        notes=f"median {figure(median(first_calls))} s, at most {figure(max(first_calls))} s",
+        notes=f"median {rounded(median(first_calls))} s, at most {rounded(max(first_calls))} s",
     )
 
 

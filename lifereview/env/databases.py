@@ -10,7 +10,7 @@ from typing import Any
 import dj_database_url
 
 from lifereview.env.reader import Environment, refuse
-from lifereview.start.sqlite_file import address_to_read
+from lifereview.start.sqlite_file import SQLITE_NAME, address_to_read
 
 # A pulled cable closes no connection. Without these settings a process notices after a quarter of an hour
 # that its data does not arrive, and after two hours that no data comes (libpq's names; see tcp(7)).
@@ -31,7 +31,6 @@ _FOR_OTHER_LIBRARIES = {
 }  # fmt: skip
 
 
-SQLITE_NAME = "lifereview.sqlite3"
 # Without a limit each thread's connection caches 2 MB of pages: 128 MB in a process of 64 threads. Above this
 # limit a connection reuses the pages that it has (https://sqlite.org/c3ref/hard_heap_limit64.html).
 _SQLITE_MEMORY = f"PRAGMA temp_store=MEMORY; PRAGMA soft_heap_limit={16 * 1024**2};"
@@ -143,11 +142,11 @@ def _redis(url: str) -> dict[str, Any]:
     except (ValueError, TypeError, RedisError):  # do not show their message: it may quote the password
         refuse("REDIS_URL", "…", "one of the options after its ? is unknown, or has a wrong value")
     return {
-        "BACKEND": "lifereview.redis_cache.CountingRedisCache",
+        "BACKEND": "lifereview.caches.redis_cache.CountingRedisCache",
         "LOCATION": url,
         # It holds only throttles and figures: no request should wait long for a Redis that is gone.
         "OPTIONS": {
-            "serializer": "lifereview.redis_cache.JsonSerializer",
+            "serializer": "lifereview.caches.redis_cache.JsonSerializer",
             "socket_connect_timeout": 1,
             "socket_timeout": 1,
             "health_check_interval": 15,
@@ -158,7 +157,7 @@ def _redis(url: str) -> dict[str, Any]:
 
 def _database_cache() -> dict[str, Any]:
     return {
-        "BACKEND": "lifereview.database_cache.CountingCache",
+        "BACKEND": "lifereview.caches.database_cache.CountingCache",
         "LOCATION": "django_cache",
         "OPTIONS": {"MAX_ENTRIES": 10_000},
     }

@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
+SQLITE_NAME = "lifereview.sqlite3"
 # Written into VAR_DIR once its database is there.
 MARK = "site.txt"
 _MARK_SAYS = """\

@@ -8,9 +8,9 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import connection
 
-from lifereview.env.databases import SQLITE_NAME
 from lifereview.start.disk import problem_with_writing
 from lifereview.start.sqlite_file import (
+    SQLITE_NAME,
     can_play_from,
     has_earlier_site,
     mark_folder,

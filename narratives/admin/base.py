@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 
-from narratives.admin import duplicating, hearing, making, publishing, soft_delete
+from narratives.admin import draft_allowance, duplicating, making, publishing, soft_delete
 from narratives.admin.permissions import has_listeners, has_publish_right, may_delete_all, may_write_and_make
 from narratives.models import Journey, Narrative
 from narratives.publishing import sync_pins
@@ -38,7 +38,7 @@ class PublishingAdmin(StaffAdmin):
     def get_urls(self) -> list[Any]:
         # Before Django's own URLs, whose catch-all <path:object_id>/ would match these too.
         return [
-            self.route("<int:object_id>/hear/", hearing.hear_draft_view, "hear"),
+            self.route("<int:object_id>/hear/", draft_allowance.hear_draft_view, "hear"),
             self.route("price/", making.price_view, "price"),
             self.route("<int:object_id>/make-drafts/", making.make_drafts_view, "make_drafts"),
             self.route("undelete/", soft_delete.undelete_view, "undelete"),

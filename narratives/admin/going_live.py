@@ -18,7 +18,7 @@ from narratives.models import Journey
 from ttscache import warming
 from ttscache.staff.pages import StaffAdmin, has_said_yes
 from ttscache.staff.wording import being_made_in_words
-from ttscache.warming.takeover import make_pending
+from ttscache.warming.rendition_switch import make_pending
 
 
 def goes_live(form: Any) -> bool:

@@ -19,11 +19,11 @@ from narratives.staff.clip_status import clips_and_badges
 from narratives.text.tidying import tidied_line
 from ttscache import warming
 from ttscache.conf import conf
-from ttscache.plain_text import has_words
 from ttscache.staff.badges import NOT_MADE
 from ttscache.staff.clip_widgets import player
 from ttscache.staff.pages import StaffAdmin
 from ttscache.staff.wording import being_made_in_words, in_words
+from ttscache.text.plain_text import has_words
 
 
 class SpellingForm(forms.Form):

@@ -23,7 +23,7 @@ from narratives.staff.clip_status import (
     state_of,
     state_of_journey,
 )
-from narratives.staff.estimates import estimate, paces
+from narratives.staff.text_estimates import estimate, paces
 from narratives.text.writing_advice import questions_promised
 from ttscache.conf import conf
 from ttscache.staff.badges import Badge

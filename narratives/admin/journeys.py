@@ -12,17 +12,17 @@ from django.utils.safestring import SafeString
 from unfold.dataclasses import UnfoldAction
 
 from narratives.admin import (
-    asking,
     default_journey,
-    estimates,
+    draft_allowance,
     going_live,
-    hearing,
     import_export,
     making,
     preview,
     publications,
     publishing,
+    publishing_wishes,
     soft_delete,
+    text_estimates,
     versions,
 )
 from narratives.admin.base import PublishingAdmin
@@ -64,18 +64,18 @@ class JourneyAdmin(PublishingAdmin):
     make_all_again = making.make_all_again
     versions = versions.versions
     preview = preview.preview_journey
-    set_allowance = hearing.set_allowance
+    set_allowance = draft_allowance.set_allowance
     import_file = import_export.import_file
 
     def get_urls(self) -> list[Any]:
-        estimate = self.admin_site.admin_view(estimates.estimate_view)
+        estimate = self.admin_site.admin_view(text_estimates.estimate_view)
         return [
             self.route("<int:object_id>/go-live/", going_live.go_live_view, "go_live"),
             self.route(
                 "<int:object_id>/preview/api/narratives", preview.preview_playlist_view, "preview_playlist"
             ),
-            self.route("<int:object_id>/ask/", asking.ask_to_publish_view, "ask_to_publish"),
-            self.route("<int:object_id>/take-back/", asking.take_back_wish_view, "take_back_wish"),
+            self.route("<int:object_id>/ask/", publishing_wishes.ask_to_publish_view, "ask_to_publish"),
+            self.route("<int:object_id>/take-back/", publishing_wishes.take_back_wish_view, "take_back_wish"),
             self.route("<int:object_id>/waiting/<slug:operation>/", publications.waiting_view, "waiting"),
             self.route(
                 "<int:object_id>/versions/<int:number>/restore/", versions.restore_version_view, "restore"
@@ -97,7 +97,7 @@ class JourneyAdmin(PublishingAdmin):
             if not (each.action_name.endswith("_make_default") and journey and journey.is_default)
         ]
         if journey is not None:
-            context |= asking.context_for_editors(self, request, journey)
+            context |= publishing_wishes.context_for_editors(self, request, journey)
             context["waiting"] = publications.Waiting.of(journey)
             context["version"] = journey.live_version
             context["next_number"] = journey.next_number

@@ -22,7 +22,6 @@ from narratives import publishing
 from narratives.admin.conflicts import ConflictAwareForm
 from narratives.admin.hearing_words import hear_word_view
 from narratives.admin.permissions import has_publish_right
-from narratives.admin.publishing import warning_of
 from narratives.editing.drafts import draft_clips, make_drafts
 from narratives.editing.lexicon_changes import (
     Effect,
@@ -57,7 +56,7 @@ def _consequences(effect: Effect, to_publish: NewSounds | None) -> Iterator[str]
             yield f"If you publish it now, {in_words(planned, 'made')}"
         else:
             yield "Publishing it now costs nothing, too."
-        yield warning_of(to_publish.silent_voices)
+        yield publishing.warning_of(to_publish.silent_voices)
         if {clip.content_hash for clip in planned.clips} - {c.content_hash for c in effect.planned.clips}:
             yield "That includes earlier changes of the lexicon that are not published yet."
 
@@ -187,7 +186,7 @@ class PronunciationAdmin(StaffAdmin):
             says = f"Version {publication.number}: new pronunciation. {being_made_in_words(planned)}"
             self.log_and_tell(request, publication.journey, says)
         if silent:
-            self.message_user(request, warning_of(silent), messages.WARNING)
+            self.message_user(request, publishing.warning_of(silent), messages.WARNING)
 
     # --- hearing it --------------------------------------------------------------------------------------
     @action(  # type: ignore[untyped-decorator]

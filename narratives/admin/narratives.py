@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from narratives.admin import asking, making, publishing, soft_delete, voices
+from narratives.admin import clip_of_voice, making, publishing, publishing_wishes, soft_delete
 from narratives.admin.base import PublishingAdmin
 from narratives.admin.forms import NarrativeForm
 from narratives.editing.drafts import save_draft
@@ -20,7 +20,7 @@ from narratives.models import Narrative
 from narratives.publishing import lock_publishing
 from narratives.staff import action_items
 from narratives.staff.clip_status import add_clip_statuses, add_draft_changes, clip_statuses_of, state_of
-from narratives.staff.estimates import estimate, paces
+from narratives.staff.text_estimates import estimate, paces
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -87,9 +87,9 @@ class NarrativeAdmin(PublishingAdmin):
 
     def get_urls(self) -> list[Any]:
         return [
-            self.route("<int:object_id>/make/<slug:voice>/", voices.make_voice_view, "make"),
+            self.route("<int:object_id>/make/<slug:voice>/", clip_of_voice.make_voice_view, "make"),
             self.route(
-                "<int:object_id>/make-again/<slug:voice>/", voices.make_voice_again_view, "make_again"
+                "<int:object_id>/make-again/<slug:voice>/", clip_of_voice.make_voice_again_view, "make_again"
             ),
             *super().get_urls(),
         ]
@@ -98,7 +98,7 @@ class NarrativeAdmin(PublishingAdmin):
         context = super().page_context(request, object_id)
         narrative: Narrative | None = self.get_object(request, object_id) if object_id else None
         if narrative is not None:
-            context |= asking.context_for_editors(self, request, narrative)
+            context |= publishing_wishes.context_for_editors(self, request, narrative)
         return context
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Narrative]:

@@ -24,13 +24,13 @@ def load_shipped_content() -> list[str]:
     """Load what was never loaded before and return it in words. Makes clips of live texts only."""
     told = []
     default = _content(DEFAULT_CONTENT)
-    deeds: list[tuple[str, Callable[[], object]]] = [
+    loaders: list[tuple[str, Callable[[], object]]] = [
         (default["narrative"]["slug"], load_default_content),
         (_content(GENTLE_CONTENT)["narrative"]["slug"], _load_gentle_journey),
         ("reflection-bank", lambda: _load_bank(default)),
         ("reflections-for-hard-answers", lambda: _add_hard_answers(default)),
     ]
-    for name, load in deeds:
+    for name, load in loaders:
         with transaction.atomic():
             publishing.lock_publishing()
             # In the same transaction: if loading fails, the name is not remembered either.

@@ -12,7 +12,7 @@ from narratives import publishing
 from narratives.editing.drafts import draft_clips
 from narratives.models import DraftAllowance, Narrative
 from ttscache import warming
-from ttscache.models import WarmItem, WarmRun, in_batches
+from ttscache.models import WarmItem, in_batches
 from ttscache.warming import ClipSpec, Plan
 
 
@@ -56,7 +56,7 @@ def make_within_allowance(draft: DraftInOneVoice, *, requested_by: str) -> bool:
 
 def _under_way(content_hashes: Sequence[str]) -> set[str]:
     """Select the clips that an active run makes or is about to make."""
-    items = WarmItem.objects.filter(run__in=WarmRun.objects.active(), state__in=WarmItem.OPEN)
+    items = WarmItem.objects.open()
     return {
         content_hash
         for some in in_batches(content_hashes)

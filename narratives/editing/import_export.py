@@ -29,7 +29,7 @@ from narratives.models import Journey, Narrative, Pronunciation
 from narratives.text.tidying import tidied, tidied_line
 from ttscache import csv_cells
 from ttscache.fingerprint import fingerprint_of
-from ttscache.plain_text import comparable, comparable_word
+from ttscache.text.plain_text import comparable, comparable_word
 
 FORMAT = "life-review journey"
 VERSION = 1

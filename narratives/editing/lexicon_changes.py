@@ -15,10 +15,10 @@ from narratives.text.word_diff import Piece, changes
 from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import ContentType
-from ttscache.plain_text import comparable_word
 from ttscache.renditions.current import request_for
 from ttscache.renditions.irreplaceable import retired_among
 from ttscache.staff.wording import price
+from ttscache.text.plain_text import comparable_word
 from ttscache.warming import ClipSpec, Plan
 
 

@@ -35,15 +35,37 @@ def live_journey(slug: str | None) -> Journey:
 
 def described_audio(speech: SpeechRequest, clip: Clip | None) -> dict[str, Any]:
     """The fields that a front end needs to play this."""
-    content_hash = speech.content_hash
-    is_ready = clip is not None and clip.is_ready
+    content_hash, audio_format = speech.content_hash, speech.audio_format
+    if clip is None:
+        return audio_fields(audio_format, audio_path(content_hash, audio_format), content_hash=content_hash)
+    address, is_ready = published_address(clip), clip.is_ready
+    return audio_fields(
+        audio_format,
+        address,
+        content_hash=content_hash,
+        is_ready=is_ready,
+        duration_ms=clip.duration_ms if is_ready else None,
+        size=clip.audio_file_size if is_ready else None,
+    )
+
+
+def audio_fields(
+    audio_format: str,
+    url: str | None = None,
+    *,
+    content_hash: str | None = None,
+    is_ready: bool = False,
+    duration_ms: int | None = None,
+    size: int | None = None,
+) -> dict[str, Any]:
+    """The `audio` of the public contract. Without `url`, the words are shown and cannot be heard."""
     return {
-        "url": published_address(clip) if clip else audio_path(content_hash, speech.audio_format),
+        "url": url,
         "content_hash": content_hash,
         "ready": is_ready,
-        "duration_ms": clip.duration_ms if clip is not None and is_ready else None,
-        "bytes": clip.audio_file_size if clip is not None and is_ready else None,
-        "content_type": FORMATS[speech.audio_format].media_type,
+        "duration_ms": duration_ms,
+        "bytes": size,
+        "content_type": FORMATS[audio_format].media_type,
     }
 
 
@@ -51,11 +73,10 @@ def with_cues(audio: dict[str, Any], text: str) -> dict[str, Any]:
     """Add when each sentence of the written text is heard, where the clip is ready."""
     if audio["duration_ms"] is None:
         return audio
-    return audio | {"cues": _cues(text, audio["duration_ms"])}
+    return audio | {"cues": _remembered_cues(text, audio["duration_ms"])}
 
 
-@lru_cache(maxsize=1024)
-def _cues(text: str, duration_ms: int) -> tuple[dict[str, int], ...]:
+def cue_fields(text: str, duration_ms: int) -> tuple[dict[str, int], ...]:
     """Computed rather than stored: text and duration, which are kept with the clip, give them exactly."""
     return tuple(
         {
@@ -66,6 +87,9 @@ def _cues(text: str, duration_ms: int) -> tuple[dict[str, int], ...]:
         }
         for cue in cues(text, duration_ms)
     )
+
+
+_remembered_cues = lru_cache(maxsize=1024)(cue_fields)
 
 
 def playlist(journey: Journey, voice: str) -> dict[str, Any]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import base64
-import time
 from collections.abc import Callable
 from typing import Any
 
 from django.db import Error
+from django.http import HttpRequest
 
-from narratives.listener.playlist import described_audio, with_cues
-from narratives.reflections.asking import AskedQuestion
-from ttscache.audio import FORMATS, cues
+from narratives.listener.playlist import audio_fields, cue_fields, described_audio, with_cues
+from narratives.reflections.question import AskedQuestion
+from ttscache.audio import FORMATS
 from ttscache.cache import GenerationJob
-from ttscache.delivery.metering import requested_text
+from ttscache.delivery.metering import Meter, requested_text
 from ttscache.delivery.waiting_room import waiting_room
 from ttscache.errors import ProviderTimeout, SpeechError, StoreUnavailable
 from ttscache.models import Clip, ContentType
@@ -42,13 +42,12 @@ def shared_sound(asked: AskedQuestion, text: str) -> dict[str, Any]:
 
 
 def personal_sound(
-    asked: AskedQuestion, text: str, before_start: Callable[[], None] = lambda: None
+    request: HttpRequest, asked: AskedQuestion, text: str, before_start: Callable[[], None] = lambda: None
 ) -> dict[str, Any]:
     """The whole clip of a reflection that may quote the person: made now, and kept nowhere."""
     speech = asked.speech(text)
     job = GenerationJob(speech, ContentType.RESPONSE)
-    requested = requested_text(speech, ContentType.RESPONSE)
-    began = time.monotonic()
+    meter = Meter(request, requested_text(speech, ContentType.RESPONSE))
     outcome, entry = "failed", None
     try:
         before_start()
@@ -56,21 +55,13 @@ def personal_sound(
     except SpeechError as trouble:
         entry = _spoken_instead(job, asked.voice, trouble)
         outcome = "fallback" if entry is not None else "failed"
-    seconds = time.monotonic() - began
-    speech_cache().ledger.record_request(requested, outcome, seconds, entry.size if entry else 0)
+    meter.record(outcome, entry.size if entry else 0)
     return _in_the_answer(entry, text) if entry is not None else no_sound(speech.audio_format)
 
 
 def no_sound(audio_format: str) -> dict[str, Any]:
     """The answer for words that are shown and cannot be heard."""
-    return {
-        "url": None,
-        "content_hash": None,
-        "ready": False,
-        "duration_ms": None,
-        "bytes": None,
-        "content_type": FORMATS[audio_format].media_type,
-    }
+    return audio_fields(audio_format)
 
 
 def _speak(job: GenerationJob) -> Entry:
@@ -114,21 +105,8 @@ def _on_record(speech: SpeechRequest) -> Clip:
 
 def _in_the_answer(entry: Entry, text: str) -> dict[str, Any]:
     media_type = FORMATS[entry.audio_format].media_type
-    return {
-        "url": f"data:{media_type};base64,{base64.b64encode(entry.audio).decode()}",
-        "content_hash": None,
-        "ready": True,
-        "duration_ms": entry.duration_ms,
-        "bytes": entry.size,
-        "content_type": media_type,
-        # Not by `with_cues`, which remembers the texts that it has seen.
-        "cues": [
-            {
-                "start_ms": cue.start_ms,
-                "end_ms": cue.end_ms,
-                "start": cue.first_char,
-                "end": cue.last_char + 1,
-            }
-            for cue in cues(text, entry.duration_ms)
-        ],
-    }
+    address = f"data:{media_type};base64,{base64.b64encode(entry.audio).decode()}"
+    told = audio_fields(
+        entry.audio_format, address, is_ready=True, duration_ms=entry.duration_ms, size=entry.size
+    )
+    return told | {"cues": cue_fields(text, entry.duration_ms)}  # not by `with_cues`, which remembers texts

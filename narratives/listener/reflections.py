@@ -23,15 +23,15 @@ from narratives.listener.api import AudioSerializer
 from narratives.listener.playlist import described_audio, with_cues
 from narratives.listener.reflection_sound import no_sound, personal_sound, shared_sound
 from narratives.models import Journey, Narrative, PublicationEntry
-from narratives.reflections.asking import AskedQuestion
 from narratives.reflections.bank import GENERAL
 from narratives.reflections.care import care_needed
 from narratives.reflections.model import reflection_model
-from narratives.reflections.writing import Reflection, note_heard, reflect
+from narratives.reflections.question import AskedQuestion
+from narratives.reflections.reflecting import Reflection, note_heard, reflect
 from ttscache.accounting.prices import chat_cost_usd
-from ttscache.api.authentication import MaySpendUnlessOpen
 from ttscache.api.base import JsonView, PublicView
 from ttscache.api.errors import ErrorSerializer
+from ttscache.api.permissions import MaySpendUnlessOpen
 from ttscache.api.spending import begin_generation, note_spending
 from ttscache.api.throttling import check_stranger_rate
 from ttscache.api.validation import StrictCharField, StrictIntegerField, checked_voice, json_object
@@ -300,7 +300,7 @@ def _words_and_sound(
         return _system_words(_slug_for(reflection), journey, asked.voice)
     if reflection.is_personal:
         before_start = cache(partial(begin_generation, request, view, asked.speech(reflection.text)))
-        return reflection.text, personal_sound(asked, reflection.text, before_start)
+        return reflection.text, personal_sound(request._request, asked, reflection.text, before_start)
     note_heard(asked, reflection)
     try:
         return reflection.text, shared_sound(asked, reflection.text)

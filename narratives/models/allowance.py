@@ -8,7 +8,7 @@ from typing import ClassVar
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
-from ttscache.models.booking import book
+from ttscache.models.booking import book, microusd_of
 
 MOST_USD_A_DAY = 100.0
 
@@ -53,7 +53,9 @@ class DraftAllowance(models.Model):
             return False
         today = _today()
         DraftAllowanceDay.objects.bulk_create([DraftAllowanceDay(day=today)], ignore_conflicts=True)
-        return book(DraftAllowanceDay.objects.filter(day=today), usd, self.usd_a_day)
+        return book(
+            DraftAllowanceDay.objects.filter(day=today), microusd_of(usd), microusd_of(self.usd_a_day)
+        )
 
 
 class DraftAllowanceDay(models.Model):

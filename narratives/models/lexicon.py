@@ -10,7 +10,7 @@ from django.db import models
 
 from narratives.text.lexicon import Lexicon, LexiconEntry
 from narratives.text.tidying import tidied_line
-from ttscache.plain_text import comparable_word, has_words
+from ttscache.text.plain_text import comparable_word, has_words
 
 
 class PronunciationQuerySet(models.QuerySet["Pronunciation"]):

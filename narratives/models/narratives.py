@@ -16,9 +16,9 @@ from narratives.models.soft_delete import Deletable, Present
 from narratives.text.lexicon import Lexicon
 from narratives.text.tidying import tidied, tidied_line
 from ttscache.conf import conf
-from ttscache.plain_text import has_words
 from ttscache.renditions.current import request_for
 from ttscache.speech import SpeechRequest
+from ttscache.text.plain_text import has_words
 
 
 class Narrative(Deletable):

@@ -44,6 +44,7 @@ from narratives.publishing.publications import (
     wait_again,
     withdraw,
 )
+from narratives.publishing.publish_request import PublishRequest, warning_of
 from narratives.publishing.warming import (
     is_warming,
     keep_live_journeys_warm,
@@ -55,6 +56,7 @@ from narratives.publishing.warming import (
 __all__ = [
     "DraftChanges",
     "NextVersion",
+    "PublishRequest",
     "activate_ready_publications",
     "bank_clips",
     "clips_in_pending_renditions",
@@ -97,5 +99,6 @@ __all__ = [
     "waits_for_renditions",
     "warm_journey",
     "warm_live_journeys",
+    "warning_of",
     "withdraw",
 ]

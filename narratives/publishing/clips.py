@@ -20,7 +20,7 @@ from ttscache.models import ContentType, Rendition
 from ttscache.renditions.current import fixed_renditions, live_rendition, live_renditions
 from ttscache.renditions.retirement import can_still_be_made
 from ttscache.warming import ClipSpec, plan
-from ttscache.warming.takeover import pending_renditions
+from ttscache.warming.rendition_switch import pending_renditions
 
 
 class HasKind(Protocol):

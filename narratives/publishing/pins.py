@@ -19,7 +19,7 @@ from ttscache.models import Clip, ContentType, Pin
 from ttscache.pins import replace_pins
 from ttscache.renditions.current import fixed_renditions
 from ttscache.warming import ClipSpec
-from ttscache.warming.takeover import needed_clips, pending_renditions
+from ttscache.warming.rendition_switch import needed_clips, pending_renditions
 
 
 def lock_publishing() -> None:

@@ -30,7 +30,7 @@ from ttscache import warming
 from ttscache.models import WarmRun
 from ttscache.renditions.current import fixed_renditions
 from ttscache.warming import ClipSpec
-from ttscache.warming.takeover import make_pending
+from ttscache.warming.rendition_switch import make_pending
 
 logger = logging.getLogger(__name__)
 

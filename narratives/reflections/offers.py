@@ -9,8 +9,8 @@ from itertools import islice
 from django.db.models import Q
 
 from narratives.models import BankReflection, OfferedReflection
-from narratives.reflections.asking import AskedQuestion
 from narratives.reflections.bank import GENERAL
+from narratives.reflections.question import AskedQuestion
 from narratives.text.reflection_rules import problems
 
 MOST_OFFERED = 20

@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ttscache.plain_text import comparable_word, searchable
-from ttscache.segmentation import grapheme_clusters, word_bounds
+from ttscache.text.plain_text import comparable_word, searchable
+from ttscache.text.segmentation import grapheme_clusters, word_bounds
 
 
 @dataclass(frozen=True, slots=True)

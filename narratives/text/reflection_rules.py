@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from ttscache.audio.sentences import split_sentences
-from ttscache.plain_text import clean_text
+from ttscache.text.plain_text import clean_text
 
 MOST_CHARACTERS = 200
 SENTENCES = 2

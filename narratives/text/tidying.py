@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ttscache.plain_text import clean_text
+from ttscache.text.plain_text import clean_text
 
 _LINE_END = re.compile("\r\n|[\r\x85\u2028\u2029]")
 

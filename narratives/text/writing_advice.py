@@ -9,11 +9,11 @@ import unicodedata
 from collections.abc import Iterator
 
 from ttscache.audio.sentences import split_sentences
-from ttscache.segmentation import words_in
+from ttscache.speech import MOST_CHARACTERS_OF_A_CALL
+from ttscache.text.segmentation import words_in
 
 LONG_TEXT = 600  # characters
 LONG_SENTENCE = 25  # words
-MOST_AT_ONCE = 4096  # characters: the voice service's limit per request; longer texts are made in parts
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _ABBREVIATION = re.compile(
@@ -44,8 +44,8 @@ def advice(text: str) -> list[str]:
 
 
 def _advice(text: str) -> Iterator[str]:
-    if len(text) > MOST_AT_ONCE:
-        yield f"More than {MOST_AT_ONCE:,} characters: the audio is made in parts and joined."
+    if len(text) > MOST_CHARACTERS_OF_A_CALL:
+        yield f"More than {MOST_CHARACTERS_OF_A_CALL:,} characters: the audio is made in parts and joined."
     elif len(text) > LONG_TEXT:
         yield f"More than {LONG_TEXT} characters: long to listen to without a pause."
     longest = max((len(words_in(sentence)) for sentence in sentences(text)), default=0)

@@ -14,6 +14,7 @@ from ttscache.accounting.prices import list_price_usd
 from ttscache.conf import conf
 from ttscache.errors import BudgetExhausted, StoreUnavailable
 from ttscache.models import BudgetDay, Spending
+from ttscache.models.booking import book, microusd_of
 from ttscache.renditions.current import live_rendition
 
 logger = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ class Budget:
     """
 
     def __init__(self, usd_a_day: float | None = None, *, clock: Callable[[], datetime] = utc_now) -> None:
-        self._cap_microusd = None if usd_a_day is None else _microusd(usd_a_day)
+        self._cap_microusd = None if usd_a_day is None else microusd_of(usd_a_day)
         self._clock = clock
         self._begun: date | None = None
 
@@ -48,7 +49,7 @@ class Budget:
         Raises BudgetExhausted, or StoreUnavailable if the database does not answer.
         """
         today = self._clock().date()
-        reservations = [Reservation(today, _microusd(each)) for each in usd]
+        reservations = [Reservation(today, microusd_of(each)) for each in usd]
         total = Reservation(today, sum(each.microusd for each in reservations))
         if self._cap_microusd is not None and total.microusd > 0:
             try:
@@ -60,7 +61,7 @@ class Budget:
 
     def settle(self, reservation: Reservation, usd: float) -> None:
         """Replace a reservation by the true cost: put the rest back, or take the difference."""
-        difference = _microusd(usd) - reservation.microusd
+        difference = microusd_of(usd) - reservation.microusd
         if self._cap_microusd is None or not difference:
             return
         try:
@@ -77,13 +78,13 @@ class Budget:
 
     def is_beyond(self, usd: float) -> bool:
         """Whether the price exceeds the cap of a whole day, so that waiting would not help."""
-        return self._cap_microusd is not None and _microusd(usd) > self._cap_microusd
+        return self._cap_microusd is not None and microusd_of(usd) > self._cap_microusd
 
     def can_afford(self, usd: float) -> bool:
         """Whether a call at this price would be granted now. Raises django.db.Error."""
         if self._cap_microusd is None:
             return True
-        return self.committed_microusd() + _microusd(usd) <= self._cap_microusd
+        return self.committed_microusd() + microusd_of(usd) <= self._cap_microusd
 
     def committed_microusd(self) -> int:
         """Millionths of a US dollar spent and reserved today (UTC). Raises django.db.Error."""
@@ -95,9 +96,7 @@ class Budget:
         assert self._cap_microusd is not None
         self._begin(reservation.day)
         days = BudgetDay.objects.filter(day=reservation.day)
-        # One conditional UPDATE, so that two processes cannot both take the last money.
-        affordable = days.filter(committed_microusd__lte=self._cap_microusd - reservation.microusd)
-        return bool(affordable.update(committed_microusd=F("committed_microusd") + reservation.microusd))
+        return book(days, reservation.microusd, self._cap_microusd, column="committed_microusd")
 
     def _begin(self, day: date) -> None:
         """Start the day's row with today's spending, because a cap may be set or raised during the day."""
@@ -127,10 +126,6 @@ def budget_today() -> BudgetToday:
     """Read today's budget. Raises django.db.Error."""
     committed = Budget(conf().daily_budget_usd).committed_microusd() / 1e6
     return BudgetToday(conf().daily_budget_usd, committed)
-
-
-def _microusd(usd: float) -> int:
-    return round(usd * 1e6)
 
 
 def _spent_microusd(day: date) -> int:

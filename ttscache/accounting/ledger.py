@@ -1,6 +1,7 @@
 """Ledger: counts requests and costs in memory, and adds them to the database every few seconds.
 
 It records the hour, kind, voice, outcome and latency bucket of each requested clip, never a person or a text.
+Which requests count is decided in delivery/metering.py; counters.py names the tables.
 """
 
 from __future__ import annotations

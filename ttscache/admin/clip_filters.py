@@ -15,7 +15,6 @@ from ttscache.renditions.irreplaceable import irreplaceable_clips, models_to_kee
 from ttscache.reports.background_work import (
     exhausted_published_clips,
     failed_clips,
-    open_items,
     waiting_longest,
 )
 from ttscache.reports.storage import never_heard_clips, published_clip_rows
@@ -40,13 +39,13 @@ class MadeFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
         is_made = has_audio()
-        state = WarmItem.State
+        state, open_items = WarmItem.State, WarmItem.objects.open()
         narrowed = {
             "yes": queryset.filter(is_made),
             "no": queryset.exclude(is_made),
-            "waiting": queryset.filter(pk__in=open_items().filter(state=state.QUEUED).values("clip")),
+            "waiting": queryset.filter(pk__in=open_items.filter(state=state.QUEUED).values("clip")),
             "longest": queryset.filter(pk__in=waiting_longest().values("clip")),
-            "making": queryset.filter(pk__in=open_items().filter(state=state.MAKING).values("clip")),
+            "making": queryset.filter(pk__in=open_items.filter(state=state.MAKING).values("clip")),
             "failed": queryset.filter(pk__in=failed_clips().values("pk")),
             "refused": queryset.filter(pk__in=RefusedTake.objects.undecided().values("clip")),
             "exhausted": queryset.filter(pk__in=exhausted_published_clips().values("pk")),

@@ -37,7 +37,7 @@ from ttscache.staff.badges import badges_of
 from ttscache.staff.clip_widgets import player
 from ttscache.staff.pages import ReadOnlyAdmin, has_said_yes
 from ttscache.staff.wording import being_made_in_words, in_words, listed, words_of
-from ttscache.warming import takeover
+from ttscache.warming import rendition_switch
 from ttscache.warming.time_estimate import seconds_to_make
 
 VOICES = "admin:ttscache_rendition_changelist"
@@ -157,7 +157,7 @@ class VoicesAdmin(ReadOnlyAdmin):
                 back=f"{reverse('admin:ttscache_rendition_candidates', args=[voice])}?"
                 f"{urlencode({'model': model})}",
             )
-        rendition = takeover.request_rendition(voice, spec, requested_by=request.user.get_username())
+        rendition = rendition_switch.request_rendition(voice, spec, requested_by=request.user.get_username())
         if rendition is None:
             self.message_user(request, "It already plays this voice.", messages.INFO)
             return redirect(VOICES)
@@ -169,10 +169,10 @@ class VoicesAdmin(ReadOnlyAdmin):
     def go_on_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Make the missing clips, including those that failed."""
         rendition = self._pending(request, pk)
-        planned = takeover.progress_of_takeover(rendition).planned
+        planned = rendition_switch.progress_of_takeover(rendition).planned
 
         def make() -> None:
-            takeover.continue_takeover(rendition, requested_by=request.user.get_username())
+            rendition_switch.continue_takeover(rendition, requested_by=request.user.get_username())
             self.log_change(request, rendition, f"Made missing clips. {in_words(planned)}")
 
         return self.make_after_a_yes(
@@ -194,7 +194,7 @@ class VoicesAdmin(ReadOnlyAdmin):
                 summary="Listeners keep the present voice. Clips that were made are kept.",
                 back=reverse(VOICES),
             )
-        if takeover.cancel_rendition(rendition):
+        if rendition_switch.cancel_rendition(rendition):
             self.log_change(request, rendition, "Change stopped.")
             says = "Change stopped. Listeners keep the present voice."
             self.message_user(request, says, messages.SUCCESS)
@@ -203,7 +203,7 @@ class VoicesAdmin(ReadOnlyAdmin):
     def without_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Switch although clips failed; only the clips that the page listed may be missing."""
         rendition = self._pending(request, pk)
-        progress = takeover.progress_of_takeover(rendition)
+        progress = rendition_switch.progress_of_takeover(rendition)
         number = len(progress.failed)
         if not has_said_yes(request):
             if not progress.is_stuck:
@@ -218,7 +218,7 @@ class VoicesAdmin(ReadOnlyAdmin):
                 hidden=[("without", json.dumps(progress.failed_hashes))],
                 back=reverse(VOICES),
             )
-        if takeover.switch_if_ready(rendition, without=_hashes(request)):
+        if rendition_switch.switch_if_ready(rendition, without=_hashes(request)):
             self.log_change(request, rendition, f"Switched without {_clips(len(_hashes(request)))}.")
             self.message_user(request, "Listeners have the new voice.", messages.SUCCESS)
         else:

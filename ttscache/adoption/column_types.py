@@ -45,7 +45,7 @@ class TypeChange(NamedTuple):
 
 
 def type_steps(cursor: CursorWrapper, found: Sequence[str]) -> Iterator[Step]:
-    """TypeChange the types that do not fit; take off what hinders it and put it back. Raises CannotAdopt."""
+    """Change the types that do not fit; take off what hinders it and put it back. Raises CannotAdopt."""
     types = {table: catalogue.column_types(cursor, table) for table in found}
     for table in found:
         yield from _filled_by_us(table, types[table])

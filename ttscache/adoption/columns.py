@@ -8,7 +8,7 @@ from django.apps import apps
 from django.db.backends.utils import CursorWrapper
 
 from ttscache.adoption import CLIPS, FILES, catalogue
-from ttscache.adoption.plan_types import CannotAdopt, Step
+from ttscache.adoption.plan_types import Step
 
 # The definition with which a missing column is added; a column without a definition must exist.
 COLUMNS: dict[str, dict[str, str]] = {
@@ -47,46 +47,6 @@ REQUIRED = {
     FILES: {"id", "cache_id", "file_data", "file_size"},
 }
 INDEXED = ("voice", "content_type")
-
-
-def check_shape(cursor: CursorWrapper, table: str) -> None:
-    """Raise CannotAdopt if something other than an ordinary table has the name of the table."""
-    shape = catalogue.unusual_shape(cursor, table)
-    if shape in {"a sequence", "a type", "an index"}:
-        raise CannotAdopt(
-            f"{table} is {shape}, so no table of that name can be made: rename it, then migrate."
-        )
-    if shape is not None:
-        raise CannotAdopt(
-            f"{table} is {shape}, which cannot be adopted: rename it, create an ordinary table {table} from "
-            "its rows, then migrate."
-        )
-
-
-def check_table(cursor: CursorWrapper, table: str) -> None:
-    """Raise CannotAdopt, with the table, the column and what to do, if the table cannot be adopted."""
-    owner = catalogue.foreign_owner(cursor, table)
-    if owner is not None:
-        raise CannotAdopt(
-            f"Table {table} belongs to the role {owner}: migrate as that role, "
-            f"or make it yours with ALTER TABLE {table} OWNER TO the role of DATABASE_URL."
-        )
-    if catalogue.hides_rows_from_us(cursor, table):
-        raise CannotAdopt(
-            f"Row level security of {table} hides its rows from its owner as well: "
-            f"run ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY, then migrate."
-        )
-    found = catalogue.columns(cursor, table)
-    for column, definition in COLUMNS[table].items():
-        if column not in found and not definition:
-            raise CannotAdopt(
-                f"Table {table} has no column {column}: it is not the table this project knows."
-            )
-    for rule in catalogue.rules(cursor, table):
-        raise CannotAdopt(
-            f"The rule {rule} of {table} changes what this site writes: run DROP RULE "
-            f"{catalogue.quoted(rule)} ON {table}, then migrate."
-        )
 
 
 def column_steps(cursor: CursorWrapper, table: str) -> Iterator[Step]:

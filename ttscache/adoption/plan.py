@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from ttscache.adoption import CLIPS, FILES, TABLES, catalogue, public_roles
 from ttscache.adoption.column_types import type_steps
-from ttscache.adoption.columns import check_shape, check_table, column_steps, constraint_steps
+from ttscache.adoption.columns import column_steps, constraint_steps
+from ttscache.adoption.obstacles import check_references, check_schema, check_shape, check_table
 from ttscache.adoption.plan_types import AdoptionPlan, CannotAdopt, Step, is_outage
 from ttscache.adoption.rows import Rows
 from ttscache.adoption.trial import write_on_trial
@@ -81,7 +82,7 @@ def _plan(cursor: CursorWrapper) -> AdoptionPlan:
             "search_path = public for the role of DATABASE_URL, then migrate."
         )
     for table in TABLES:
-        _check_schema(cursor, table)
+        check_schema(cursor, table)
         check_shape(cursor, table)
     found = catalogue.existing(cursor, TABLES)
     if not found:
@@ -89,36 +90,6 @@ def _plan(cursor: CursorWrapper) -> AdoptionPlan:
     for table in found:
         check_table(cursor, table)
     return AdoptionPlan(tuple(_steps(cursor, found)))
-
-
-def _check_schema(cursor: CursorWrapper, table: str) -> None:
-    """Raise CannotAdopt if the name stands for a table that is not where this site makes its own."""
-    schema = catalogue.found_elsewhere(cursor, table)
-    if schema is not None:
-        raise CannotAdopt(
-            f"Table {table} is in the schema {schema}, not the first of the search path: make it the "
-            f"first, or run ALTER TABLE {schema}.{table} SET SCHEMA to move it there, then migrate."
-        )
-
-
-def _check_references(cursor: CursorWrapper, steps: Sequence[Step]) -> None:
-    """Raise CannotAdopt if another table refers to a row that has to move: it would lose its target."""
-    for table in TABLES:
-        leaving = [row for step in steps if step.table == table for row in step.set_aside]
-        for each in catalogue.references_to(cursor, table) if leaving else ():
-            cursor.execute(
-                f"SELECT count(*), min(t.id::text) FROM {each.table} r JOIN {table} t"  # noqa: S608
-                f" ON r.{catalogue.quoted(each.column)} = t.{catalogue.quoted(each.target)}"
-                " WHERE t.id = ANY(%s::uuid[])",
-                [leaving],
-            )
-            count, first = cursor.fetchone()
-            if count:
-                raise CannotAdopt(
-                    f"{count} rows of {each.table} refer to rows of {table} that cannot stay, such as "
-                    f"{first} (constraint {each.constraint}): point them to another row, or delete them, "
-                    "then migrate."
-                )
 
 
 def _steps(cursor: CursorWrapper, found: Sequence[str]) -> Iterator[Step]:
@@ -131,7 +102,7 @@ def _steps(cursor: CursorWrapper, found: Sequence[str]) -> Iterator[Step]:
     for table in found:
         yield from column_steps(cursor, table)
     of_rows = list(Rows(cursor, found).steps())
-    _check_references(cursor, of_rows)
+    check_references(cursor, of_rows)
     yield from of_rows
     for table in found:
         yield from constraint_steps(cursor, table)

@@ -12,9 +12,10 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
 from ttscache.access import Access
-from ttscache.api.authentication import has_credentials, is_trusted, may_spend
+from ttscache.api.authentication import has_credentials, is_trusted
 from ttscache.api.base import JsonView
 from ttscache.api.errors import ErrorSerializer
+from ttscache.api.permissions import may_spend
 from ttscache.api.spending import begin_generation
 from ttscache.audio import FORMATS
 from ttscache.cache import GenerationJob

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable
 from contextlib import suppress
 
 from django.conf import settings
@@ -19,6 +18,7 @@ from ttscache.api.parsers import JsonBodyParser
 from ttscache.api.text_to_speech import note_joined, spoken_request
 from ttscache.conf import conf
 from ttscache.delivery import http
+from ttscache.delivery.http import Handler
 from ttscache.delivery.metering import Meter, requested_text
 from ttscache.delivery.playback import find_known
 from ttscache.delivery.responses import respond_while_generating, respond_with_hit
@@ -28,8 +28,6 @@ from ttscache.speech import SpeechRequest
 from ttscache.wiring import speech_cache
 
 ADDRESS = "/api/text-to-speech"
-
-Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
 def known_texts_middleware(get_response: Handler) -> Handler:

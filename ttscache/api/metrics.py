@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from rest_framework.request import Request
 
-from ttscache.api.authentication import MayReadFigures
 from ttscache.api.base import JsonView
+from ttscache.api.permissions import MayReadFigures
 from ttscache.delivery.http import NEVER
 from ttscache.monitoring.metrics import Figures
 from ttscache.wiring import speech_cache

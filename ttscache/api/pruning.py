@@ -12,10 +12,10 @@ from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ttscache.api.authentication import MayPrune
 from ttscache.api.base import JsonView
 from ttscache.api.errors import ErrorSerializer
 from ttscache.api.parsers import UnambiguousJsonParser
+from ttscache.api.permissions import MayPrune
 from ttscache.api.throttling import check_rate
 from ttscache.api.validation import StrictBooleanField, StrictIntegerField
 from ttscache.delivery.http import NEVER

@@ -13,8 +13,8 @@ from rest_framework.response import Response
 
 from ttscache.accounting.budget import budget_today
 from ttscache.accounting.ledger import HITS, OUTCOMES, UNPRICED
-from ttscache.api.authentication import MayReadFiguresUnlessOpen
 from ttscache.api.base import JsonView
+from ttscache.api.permissions import MayReadFiguresUnlessOpen
 from ttscache.delivery.http import NEVER
 from ttscache.models import ContentType, kind_of
 from ttscache.monitoring import totals

@@ -14,9 +14,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from ttscache.access import Access
-from ttscache.api.authentication import MaySpendUnlessOpen
 from ttscache.api.base import JsonView
 from ttscache.api.errors import ErrorSerializer
+from ttscache.api.permissions import MaySpendUnlessOpen
 from ttscache.api.spending import begin_generation
 from ttscache.api.throttling import refuse_if_used_up
 from ttscache.api.validation import StrictCharField, checked_voice, json_object
@@ -28,9 +28,9 @@ from ttscache.delivery.playback import find_touched, load_for_playback
 from ttscache.delivery.responses import respond_while_generating, respond_with_hit
 from ttscache.errors import EmptyText, TextTooLong, UnknownContentType
 from ttscache.models import ContentType
-from ttscache.plain_text import has_words
 from ttscache.renditions.current import request_for
 from ttscache.speech import SpeechRequest, is_storable
+from ttscache.text.plain_text import has_words
 from ttscache.wiring import speech_cache
 
 _JOINED = "ttscache.joined"  # a key of META; those of a client's headers begin with HTTP_

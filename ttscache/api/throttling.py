@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 import threading
 import time
@@ -16,6 +15,7 @@ from rest_framework.views import APIView
 
 from ttscache.adaptive_cache import cache_errors, shared_cache
 from ttscache.errors import Throttled
+from ttscache.fingerprint import digest_of_name
 from ttscache.models import ApiToken
 
 Errors = tuple[type[Exception], ...]
@@ -80,7 +80,7 @@ class NamedThrottle(ScopedThrottle):
         self._name = name
 
     def get_cache_key(self, request: Request | None = None, view: APIView | None = None) -> str:
-        digest = hashlib.sha256(self._name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        digest = digest_of_name(self._name)[:32]
         return str(self.cache_format % {"scope": self.scope, "ident": f"named-{digest}"})
 
     def is_allowed(self) -> bool:

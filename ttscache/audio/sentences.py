@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from ttscache import segmentation
+from ttscache.text import segmentation
 
 # Unicode's rules (UAX 29) know the marks of every script. Added to them: an ellipsis ends a sentence, titles
 # and initials do not, the marks of English need a space after them, and the end of a line needs no mark. Each

@@ -25,6 +25,8 @@ A_WHILE = "public, max-age=300"
 PRIVATE = "private, max-age=3600"
 NEVER = "no-store"
 
+Handler = Callable[[HttpRequest], HttpResponseBase]  # the next middleware, or the view
+
 # One range (RFC 9110 section 14.1.2). Some clients name 2**64 - 1 as the last byte, of 20 digits. Python
 # converts no more than 4,300.
 RANGE = re.compile(r"bytes=\s*(?:(\d{1,99})-(\d{0,99})|-(\d{1,99}))\s*", re.ASCII | re.IGNORECASE)

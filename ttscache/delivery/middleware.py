@@ -6,17 +6,14 @@ No other place answers them. It has to come after the CORS middleware, which add
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase
 
 from ttscache.delivery.clip_urls import AUDIO
-from ttscache.delivery.http import published_cache_control
+from ttscache.delivery.http import Handler, published_cache_control
 from ttscache.delivery.metering import Meter, requested_entry
 from ttscache.delivery.responses import respond_with_hit
 from ttscache.wiring import speech_cache
-
-Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
 def published_clips_middleware(get_response: Handler) -> Handler:

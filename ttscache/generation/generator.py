@@ -18,7 +18,7 @@ from functools import partial
 from django.db import Error, connections
 
 from ttscache.conf import conf
-from ttscache.connections import release_connections
+from ttscache.connections import release_connections, start_thread
 from ttscache.coordination.leases import Cooldown, HeldLease, Leases
 from ttscache.errors import (
     Busy,
@@ -146,7 +146,7 @@ class Generator:
         if first is not recording:
             return ClipInTheMaking(first, is_joined=True)
         try:
-            recording.start()
+            start_thread(recording.run, name="recording")
         except RuntimeError as error:  # the system cannot start a thread
             self._ended(name)
             recording.set_exception(Busy())
@@ -206,7 +206,7 @@ class Generator:
         except Error as error:
             raise StoreUnavailable from error
         finally:
-            connections.close_all()  # a thread's connections end with it
+            connections.close_all()  # before the end is told: those who wait for it may need them
 
     def _lead(self, job: GenerationJob, held: HeldLease, recording: Recording) -> Entry:
         left_behind = held.remembers, 0.0

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 
 from ttscache.errors import SpeechError
-from ttscache.thread_context import in_this_context
 from ttscache.tiers import Entry
 
 logger = logging.getLogger(__name__)
@@ -18,9 +17,9 @@ Make = Callable[["Recording"], Entry]
 class Recording:
     """A clip being made, which listeners may join at any time.
 
-    `make` runs in its own thread, calls `append` for each chunk, and returns the clip once it is checked and
-    stored. It continues when all listeners leave. Its error reaches every listener. The methods that end a
-    recording have the names of `concurrent.futures.Future`.
+    Let `run` run in a thread of its own. It calls `make`, which calls `append` for each chunk and returns the
+    clip once it is checked and stored. It continues when all listeners leave. Its error reaches every
+    listener. The methods that end a recording have the names of `concurrent.futures.Future`.
     """
 
     def __init__(self, make: Make, *, on_end: Callable[[], None] = lambda: None) -> None:
@@ -36,10 +35,6 @@ class Recording:
         self._has_listeners = False  # some listener gets each byte as it comes
         self._is_synthesized = False
         self.is_made_here = False  # `make` sets it when this process calls the provider
-
-    def start(self) -> Recording:
-        threading.Thread(target=in_this_context(self._run), name="recording", daemon=True).start()
-        return self
 
     def append(self, chunk: bytes) -> None:
         """Add the next bytes of the clip for every listener."""
@@ -125,7 +120,7 @@ class Recording:
         assert self._entry is not None
         return self._entry
 
-    def _run(self) -> None:
+    def run(self) -> None:
         entry: Entry | None = None
         error: SpeechError | None = None
         try:

@@ -39,10 +39,10 @@ from ttscache.generation.circuit_breaker import CircuitBreaker
 from ttscache.generation.job import GenerationJob
 from ttscache.generation.recording import Recording
 from ttscache.models import ContentType
-from ttscache.plain_text import clean_text
 from ttscache.providers import Provider
 from ttscache.renditions.retirement import note_gone, require_offered
 from ttscache.speech import SpeechRequest
+from ttscache.text.plain_text import clean_text
 from ttscache.token_usage import TokenUsage
 
 logger = logging.getLogger(__name__)

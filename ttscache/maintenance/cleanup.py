@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.sessions.models import Session
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -55,7 +55,7 @@ def tidy() -> None:
     for step in _STEPS:
         try:
             step()
-        except OperationalError:
+        except (OperationalError, InterfaceError):
             raise  # an outage, which would fail all other steps as well
         except Exception as error:
             logger.exception("One daily step failed; the others are done.")
@@ -103,13 +103,15 @@ def _delete(rows: QuerySet[Any]) -> None:
     A row to which another program's table refers stays, and keeps no other row from going.
     """
     held: list[Any] = []
-    while page := list(rows.exclude(pk__in=held).order_by("pk").values_list("pk", flat=True)[:BATCH]):
-        model = rows.model
+    model, ascending = rows.model, rows.order_by("pk").values_list("pk", flat=True)
+    page = list(ascending[:BATCH])
+    while page:
         try:
             with transaction.atomic():
                 model._default_manager.filter(pk__in=page).delete()
         except IntegrityError:
             held += [pk for pk in page if not _is_gone(model, pk)]
+        page = list(ascending.filter(pk__gt=page[-1])[:BATCH])
     if held:
         logger.warning(
             "%d old rows of %s stay: another table refers to them.", len(held), rows.model._meta.db_table

@@ -12,8 +12,9 @@ from functools import partial
 from django.db.models import F, Q, QuerySet
 
 from ttscache.cache import SpeechCache
-from ttscache.models import Clip, ClipFile, ContentType, PermanentStore, Pin
-from ttscache.renditions.irreplaceable import cannot_be_made_again, files_to_keep, irreplaceable_clips
+from ttscache.maintenance.files_to_keep import files_to_keep
+from ttscache.models import Clip, ClipFile, ContentType, PermanentStore, Pin, is_stored_in
+from ttscache.renditions.irreplaceable import cannot_be_made_again, irreplaceable_clips
 from ttscache.tiers import Entry, pages_of
 from ttscache.tiers.files import FileTier
 from ttscache.tiers.records import (
@@ -150,7 +151,7 @@ def _rows_without_record() -> Iterator[Finding]:
     Bytes of an adopted or an irreplaceable clip stay until the clip is made anew, even if they are damaged,
     because there may be no others.
     """
-    is_meant = Q(cache__stored_at__isnull=False, cache__stored_in=PermanentStore.DATABASE)
+    is_meant = is_stored_in(PermanentStore.DATABASE, "cache__")
     is_adopted = Q(cache__adopted_at__isnull=False)
     with as_tier_error():
         unmeant = ClipFile.objects.exclude(is_meant | is_adopted).exclude(cache__in=irreplaceable_clips())

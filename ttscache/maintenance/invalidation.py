@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from django.db.models import Max
 
 from ttscache.cache import SpeechCache
+from ttscache.maintenance.files_to_keep import files_to_keep
 from ttscache.models import Clip, ContentType, Invalidation, in_batches
-from ttscache.renditions.irreplaceable import files_to_keep
 from ttscache.tiers import pages_of
 from ttscache.tiers.files import FileTier
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from django.db import DatabaseError, transaction
 from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Coalesce, Length, Now
+from django.db.models.functions import Length, Now
 from django.utils import timezone
 from django_q.tasks import async_task
 
@@ -45,6 +45,7 @@ from ttscache.models import (
     PruneBatch,
     PruneRun,
     WarmItem,
+    size_at_rest,
 )
 from ttscache.renditions.irreplaceable import models_to_keep
 from ttscache.tiers import deletion_queue
@@ -91,7 +92,7 @@ class _Row(NamedTuple):
 
 _FIELDS: tuple[Any, ...] = (
     *("pk", "content_hash", "model", Length("content_text")),
-    Coalesce("stored_size", "audio_file_size"),
+    size_at_rest(),
     *("stored_at", "stored_in", "audio_file_path"),
 )
 

@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import LessThan
 
-from ttscache.models import Clip, Lease, Pin, WarmItem, WarmRun
+from ttscache.models import Clip, Lease, Pin, WarmItem
 from ttscache.renditions.irreplaceable import irreplaceable_clips, irreplaceable_condition, models_to_keep
 
 OUT_OF_USE_DAYS = 7  # after which a clip that was taken out of use is removed
@@ -76,7 +76,7 @@ def _is_out_of_use() -> Q:
 
 
 def _is_held() -> Exists:
-    """Pinned: the audio of a draft, a live or recently live text, a system clip, or a frequent reflection.
+    """Pinned: the audio of a draft, a live or recently live text, a system clip, or a popular reflection.
 
     The reflection bank and voices that are being prepared are pinned, too.
     """
@@ -89,5 +89,4 @@ def _is_leased() -> Exists:
 
 
 def _waits_in_a_run() -> Exists:
-    items = WarmItem.objects.filter(clip=OuterRef("pk"), state__in=WarmItem.OPEN)
-    return Exists(items.filter(run__state__in=WarmRun.ACTIVE))
+    return Exists(WarmItem.objects.open().filter(clip=OuterRef("pk")))

@@ -10,7 +10,9 @@ from ttscache.models.clips import (
     ContentType,
     PermanentStore,
     has_audio,
+    is_stored_in,
     kind_of,
+    size_at_rest,
 )
 from ttscache.models.coordination import Lease, ProcessReport
 from ttscache.models.edge_logs import EdgeLogPosition
@@ -77,5 +79,7 @@ __all__ = [
     "WarmRun",
     "has_audio",
     "in_batches",
+    "is_stored_in",
     "kind_of",
+    "size_at_rest",
 ]

@@ -7,10 +7,14 @@ from typing import Any
 from django.db.models import F, QuerySet
 
 
-def book(day: QuerySet[Any], usd: float, cap_usd: float) -> bool:
-    """Add a price in US dollars to `microusd` of this one row. False if the sum would exceed the cap.
+def book(day: QuerySet[Any], microusd: int, cap_microusd: int, *, column: str = "microusd") -> bool:
+    """Add a price in millionths of a US dollar to this one row. False if the sum would exceed the cap.
 
     One conditional UPDATE, so that two processes cannot both take the last money. Raises django.db.Error.
     """
-    cap, price = round(cap_usd * 1e6), round(usd * 1e6)
-    return bool(day.filter(microusd__lte=cap - price).update(microusd=F("microusd") + price))
+    affordable = day.filter(**{f"{column}__lte": cap_microusd - microusd})
+    return bool(affordable.update(**{column: F(column) + microusd}))
+
+
+def microusd_of(usd: float) -> int:
+    return round(usd * 1e6)

@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 
 from django.db import models, transaction
 from django.db.models import Case, Exists, F, Min, OuterRef, Q, When
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from ttscache.models.batches import in_batches
@@ -51,11 +51,21 @@ def has_audio(path: str = "") -> Q:
     return Q(**{f"{path}stored_at__isnull": False, f"{path}is_active": True})
 
 
+def is_stored_in(store: PermanentStore, path: str = "") -> Q:
+    """Condition for clips whose bytes are in this store, also those that are switched off."""
+    return Q(**{f"{path}stored_in": store, f"{path}stored_at__isnull": False})
+
+
+def size_at_rest() -> Coalesce:
+    """The bytes that a clip takes in its permanent tier: compressed, or as it is played. May be null."""
+    return Coalesce("stored_size", "audio_file_size")
+
+
 # Made from one person's words. A reflection is private until somebody has declared it fit for others.
 IS_PRIVATE = Q(content_type=ContentType.RESPONSE) | Q(content_type=ContentType.ANALYSIS, is_shareable=False)
 
 
-_IS_ASKED_FOR = Exists(DailyRequests.objects.filter(content_hash=OuterRef("content_hash")))
+_IS_REQUESTED = Exists(DailyRequests.objects.filter(content_hash=OuterRef("content_hash")))
 
 
 class ClipQuerySet(models.QuerySet["Clip"]):
@@ -73,11 +83,15 @@ class ClipQuerySet(models.QuerySet["Clip"]):
 
     def stored_by(self, store: PermanentStore) -> Self:
         """Clips whose bytes are in this store, also those that are switched off."""
-        return self.filter(stored_in=store, stored_at__isnull=False)
+        return self.filter(is_stored_in(store))
+
+    def never_requested(self) -> Self:
+        """Clips that play without a provider call, and that nobody has requested."""
+        return self.with_audio().filter(~_IS_REQUESTED)
 
     def never_played(self) -> Self:
         """Clips that were made ahead and never requested."""
-        return self.with_audio().filter(~_IS_ASKED_FOR, made_ahead=True)
+        return self.never_requested().filter(made_ahead=True)
 
     def with_last_request(self) -> Self:
         """Add `last_requested_at`: None for a clip that was only recorded or made ahead, and never requested.
@@ -85,7 +99,7 @@ class ClipQuerySet(models.QuerySet["Clip"]):
         `last_accessed_at` is the age by which a prune goes, and begins with the record itself.
         """
         is_prepared = Q(made_ahead=True) | Q(stored_at__isnull=True)
-        asked = Case(When(is_prepared & ~_IS_ASKED_FOR, then=None), default=F("last_accessed_at"))
+        asked = Case(When(is_prepared & ~_IS_REQUESTED, then=None), default=F("last_accessed_at"))
         return self.annotate(last_requested_at=asked)
 
     def unexamined(self) -> Self:
@@ -253,6 +267,12 @@ class Clip(models.Model):
             speed=self.speed,
             instructions=self.instructions,
         )
+
+    @property
+    def bytes_at_rest(self) -> int:
+        """The bytes that it takes in its permanent tier, as `size_at_rest` has them; 0 if unknown."""
+        size = self.audio_file_size if self.stored_size is None else self.stored_size
+        return size or 0
 
     @property
     def is_ready(self) -> bool:

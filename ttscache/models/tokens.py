@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from ttscache.models.booking import book
+from ttscache.models.booking import book, microusd_of
 
 REMEMBERED_SECONDS = 5.0  # a token withdrawn in another process still works for so long
 LAST_USED_PRECISION = timedelta(minutes=1)
@@ -145,7 +145,8 @@ class ApiToken(models.Model):
             return True
         today = datetime.now(UTC).date()
         ApiTokenDay.objects.bulk_create([ApiTokenDay(token=self, day=today)], ignore_conflicts=True)
-        return book(ApiTokenDay.objects.filter(token=self, day=today), usd, self.daily_budget_usd)
+        own = ApiTokenDay.objects.filter(token=self, day=today)
+        return book(own, microusd_of(usd), microusd_of(self.daily_budget_usd))
 
     @staticmethod
     def digest_of(token: str) -> str:

@@ -85,6 +85,12 @@ class WarmRun(models.Model):
         return f"{says} Your administrator can raise the budget." if is_budget else says
 
 
+class WarmItemQuerySet(models.QuerySet["WarmItem"]):
+    def open(self) -> Self:
+        """Items of active runs that are queued or being made."""
+        return self.filter(run__state__in=WarmRun.ACTIVE, state__in=WarmItem.OPEN)
+
+
 class WarmItem(models.Model):
     """One clip of a run: open, made, already there, or failed with a reason."""
 
@@ -110,6 +116,8 @@ class WarmItem(models.Model):
     cost_microusd = models.BigIntegerField(default=0)
     newer_than = models.DateTimeField(null=True, blank=True)  # an older clip is made again
     finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[models.Manager[WarmItem]] = WarmItemQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["run", "position"]

@@ -17,7 +17,7 @@ from ttscache.accounting.prices import list_price_usd
 from ttscache.adaptive_cache import Freshness, cached_in_process
 from ttscache.coordination.hosts import CLUSTER, this_host
 from ttscache.coordination.processes import is_process_alive
-from ttscache.models import Clip, Pin, ProcessReport, WarmItem, WarmRun, kind_of
+from ttscache.models import Clip, Pin, ProcessReport, WarmItem, WarmRun, kind_of, size_at_rest
 from ttscache.wiring import speech_cache
 
 REPORT_SECONDS = 90  # a process that has not reported for so long is gone
@@ -45,7 +45,7 @@ def clips_held() -> list[StoredClips]:
         Clip.objects.with_audio()
         .order_by()
         .values_list("content_type", "stored_in", "encoding")
-        .annotate(clips=Count("*"), stored=Sum(Coalesce(F("stored_size"), audio)), audio=Sum(audio))
+        .annotate(clips=Count("*"), stored=Sum(Coalesce(size_at_rest(), 0)), audio=Sum(audio))
     )
     sums: defaultdict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
     for content_type, stored_in, encoding, *figures in rows:

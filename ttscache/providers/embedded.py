@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 from ttscache import audio
 from ttscache.errors import TextRefused, UnknownVoice
-from ttscache.plain_text import clean_text
 from ttscache.speech import EMBEDDED_MODEL, SpeechRequest
+from ttscache.text.plain_text import clean_text
 
 if TYPE_CHECKING:
     import numpy as np

@@ -35,8 +35,8 @@ from ttscache.providers.deadline import Deadline
 from ttscache.providers.refusals import refusal
 from ttscache.providers.sessions import IdleSessions, Manner, OpenSession
 from ttscache.speech import SpeechRequest
+from ttscache.text.transcripts import differences
 from ttscache.token_usage import CHARACTERS_A_TOKEN, TokenUsage, audio_tokens, most_text_tokens, text_tokens
-from ttscache.transcripts import differences
 
 if TYPE_CHECKING:
     from openai import OpenAI

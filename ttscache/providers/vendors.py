@@ -13,11 +13,10 @@ from email.message import Message
 
 from ttscache import audio as sound
 from ttscache.errors import BrokenAudio, FormatRefused, InputTooLong, SpeechError, SpeedOutOfRange
-from ttscache.speech import SpeechRequest
+from ttscache.speech import MOST_CHARACTERS_OF_A_CALL, SpeechRequest
 
 logger = logging.getLogger(__name__)
 
-MOST_CHARACTERS = 4_096  # of one call, at OpenAI
 FEWEST_CHARACTERS = 100  # parts are never cut shorter: a service that refuses this is useless
 UNCOMPRESSED = ("pcm", "wav")  # requested, in this order, instead of a refused format
 
@@ -67,7 +66,7 @@ class Vendor:
 
     def most_characters(self, model: str) -> int:
         """The longest text for one call, as far as we have learned."""
-        return self._most_characters.get(model, MOST_CHARACTERS)
+        return self._most_characters.get(model, MOST_CHARACTERS_OF_A_CALL)
 
     def format_for(self, request: SpeechRequest) -> str:
         """The format to request: the wanted one, or another if the service refused that."""

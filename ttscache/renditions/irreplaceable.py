@@ -8,42 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import UTC, date, timedelta
-from typing import TYPE_CHECKING
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from ttscache.conf import conf
-from ttscache.models import Clip, ClipFile, ContentType, Invalidation, PermanentStore
+from ttscache.models import Clip, ClipFile, ContentType, PermanentStore
 from ttscache.providers import models_list
 from ttscache.renditions import retirement
-
-if TYPE_CHECKING:
-    from ttscache.tiers import Entry
 
 
 def models_to_keep() -> frozenset[str]:
     """The models whose clips are irreplaceable. Two quick queries. Raises Error."""
-    return _kept_among(Clip.objects.voice_models())
+    return kept_among(Clip.objects.voice_models())
 
 
-def files_to_keep(files: Iterable[Entry]) -> frozenset[str]:
-    """The content hashes of files of this host that stay although they have no record. Raises Error.
-
-    Such a file may be the only copy of an irreplaceable clip, for example after an older backup of the
-    database was restored; once its record is made anew, it plays. It stays only if an author wrote its text
-    (a reflection may quote a person) and if the record was not removed on purpose within the last days.
-    """
-    by_authors = [
-        file for file in files if file.content_type in (ContentType.NARRATIVE, ContentType.QUESTION)
-    ]
-    kept_models = _kept_among({file.model for file in by_authors})
-    found = frozenset(file.content_hash for file in by_authors if file.model in kept_models)
-    removed = Invalidation.objects.filter(content_hash__in=found) if found else Invalidation.objects.none()
-    return found.difference(removed.values_list("content_hash", flat=True))
-
-
-def _kept_among(models: Collection[str]) -> frozenset[str]:
+def kept_among(models: Collection[str]) -> frozenset[str]:
+    """Select the models whose clips are irreplaceable. Raises Error."""
     ending = frozenset(each.model for each in retirement.outlooks(models) if each.is_ending)
     return ending | _models_of_another_address(models)
 

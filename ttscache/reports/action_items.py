@@ -20,8 +20,8 @@ from ttscache.reports.background_work import WorkQueue, failed_lately
 from ttscache.reports.last_takes import missing_last_takes
 from ttscache.reports.retirements import VOICES_PAGE, ending_models
 from ttscache.reports.storage import PublishedCoverage, Storage
+from ttscache.warming.rendition_switch import pending_renditions, progress_of_takeover
 from ttscache.warming.retry_limit import MOST_TRIES
-from ttscache.warming.takeover import pending_renditions, progress_of_takeover
 
 URGENT_DAYS = 14  # before a model is switched off
 

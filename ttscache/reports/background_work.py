@@ -90,14 +90,9 @@ def clips_to_try_again() -> QuerySet[Clip]:
     return Clip.objects.filter(waits)
 
 
-def open_items() -> QuerySet[WarmItem]:
-    """Items of active runs that are queued or being made."""
-    return WarmItem.objects.filter(run__state__in=WarmRun.ACTIVE, state__in=WarmItem.OPEN)
-
-
 def waiting_longest() -> QuerySet[WarmItem]:
     """The queued items of the oldest active run that has any."""
-    waiting = open_items().filter(state=WarmItem.State.QUEUED)
+    waiting = WarmItem.objects.open().filter(state=WarmItem.State.QUEUED)
     first = waiting.order_by("run__created_at", "run").values("run")[:1]
     return waiting.filter(run__in=first)
 
@@ -129,7 +124,7 @@ def queue(requests: RequestFigures) -> WorkQueue:
     state = WarmItem.State
     since = timezone.now() - LATELY
     # A clip may wait in several runs, but is made once: count clips and not items.
-    figures = open_items().aggregate(
+    figures = WarmItem.objects.open().aggregate(
         waiting=Count("clip", filter=Q(state=state.QUEUED), distinct=True),
         running=Count("clip", filter=Q(state=state.MAKING), distinct=True),
         oldest=Min("run__created_at", filter=Q(state=state.QUEUED)),

@@ -7,15 +7,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
-from django.db.models.functions import Coalesce, Length, Now
+from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models.functions import Length, Now
 from django.utils import timezone
 
 from ttscache.accounting.prices import list_price_usd
 from ttscache.adaptive_cache import CachedResult, cache_errors, keep_result, kept_result
 from ttscache.conf import conf
 from ttscache.maintenance.pruning import Stale
-from ttscache.models import Clip, ClipQuerySet, DailyRequests, Pin, PruneRun, Replaced, has_audio, kind_of
+from ttscache.models import (
+    Clip,
+    ClipQuerySet,
+    Pin,
+    PruneRun,
+    Replaced,
+    has_audio,
+    kind_of,
+    size_at_rest,
+)
 from ttscache.monitoring import inventory
 from ttscache.monitoring.alerts import STORAGE_SHARE
 from ttscache.renditions import retirement
@@ -134,7 +143,7 @@ def _holdings() -> list[tuple[str, str, int, int, int]]:
         .annotate(
             on_record=Count("*"),  # Count("pk") would leave the index that covers all other columns
             at_rest=Count("stored_at", filter=Q(is_active=True)),
-            stored=Sum(Coalesce("stored_size", "audio_file_size"), filter=has_audio()),
+            stored=Sum(size_at_rest(), filter=has_audio()),
         )
     )
     return [
@@ -145,9 +154,7 @@ def _holdings() -> list[tuple[str, str, int, int, int]]:
 def _bytes_a_day() -> float:
     """(bytes of clips made in 14 days - bytes of older clips they replaced - bytes freed by prunes) / 14."""
     since = timezone.now() - timedelta(days=GROWTH_DAYS)
-    made = Clip.objects.filter(stored_at__gte=since).aggregate(
-        total=Sum(Coalesce("stored_size", "audio_file_size"))
-    )["total"]
+    made = Clip.objects.filter(stored_at__gte=since).aggregate(total=Sum(size_at_rest()))["total"]
     freed = PruneRun.objects.filter(started_at__gte=since).aggregate(total=Sum("freed_bytes"))["total"]
     # A clip that was made twice in these days counts once above, so its first take is not subtracted.
     replaced = Replaced.objects.filter(replaced_at__gte=since, stored_at__lt=since).aggregate(
@@ -183,7 +190,7 @@ def irreplaceable(known: Iterable[ModelOutlook] = ()) -> list[Irreplaceable]:
 
 
 def _irreplaceable_by_model() -> list[tuple[str, int, int]]:
-    size = Sum(Coalesce("stored_size", "audio_file_size"))
+    size = Sum(size_at_rest())
     rows = irreplaceable_clips().order_by("model").values_list("model")
     found = rows.annotate(clips=Count("pk"), stored_bytes=size)
     return [(model, clips, stored_bytes or 0) for model, clips, stored_bytes in found]
@@ -247,8 +254,6 @@ def _never_heard(voice: str) -> NeverHeard:
 
 def never_heard_clips() -> ClipQuerySet:
     long_ago = Now() - NEVER_HEARD_DAYS * DAY
-    return Clip.objects.with_audio().filter(
-        Q(adopted_at__isnull=True) | Q(adopted_at__lt=long_ago),
-        ~Exists(DailyRequests.objects.filter(content_hash=OuterRef("content_hash"))),
-        stored_at__lt=long_ago,
+    return Clip.objects.never_requested().filter(
+        Q(adopted_at__isnull=True) | Q(adopted_at__lt=long_ago), stored_at__lt=long_ago
     )

@@ -22,7 +22,7 @@ from ttscache.renditions.retirement import (
 )
 from ttscache.speech import EMBEDDED_MODEL, OPENAI_VOICES, REALTIME_VOICES, VoiceRendition, is_realtime
 from ttscache.warming import ClipSpec, Plan, plan
-from ttscache.warming.takeover import Progress, progress_of_takeover
+from ttscache.warming.rendition_switch import Progress, progress_of_takeover
 
 # A greeting and a question, as a listener hears them.
 SAMPLES = (

@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from conftest import IS_ON_POSTGRESQL
+from harness.postgres import IS_ON_POSTGRESQL
 from harness.waiting import wait_until
 from ttscache.connections import OrmThreadPool, PoolWatch, start_thread
 

@@ -11,18 +11,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from ttscache.conf import conf
-from ttscache.models import Clip, PendingDeletion, PermanentStore
+from ttscache.models import Clip, PendingDeletion, PermanentStore, is_stored_in
 from ttscache.tiers import PUBLIC
 
 UPLOAD_TIME = timedelta(hours=1)
 # An open page holds the object's CDN address for as long as somebody listens.
 GRACE = timedelta(days=1)
 
-_STORED = Q(stored_in=PermanentStore.STORAGE, stored_at__isnull=False)
+_STORED = is_stored_in(PermanentStore.STORAGE)
 
 
 def register_upload(name: str) -> None:

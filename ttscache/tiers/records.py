@@ -77,8 +77,7 @@ def mark_stored(clip: Clip, entry: Entry, where: Mapping[str, Any]) -> None:
     )
     _leave_what_was(clip, where)
     if clip.stored_at is not None:
-        were = clip.audio_file_size if clip.stored_size is None else clip.stored_size
-        Replaced.objects.create(stored_bytes=were or 0, stored_at=clip.stored_at)
+        Replaced.objects.create(stored_bytes=clip.bytes_at_rest, stored_at=clip.stored_at)
     if clip.stored_at is not None and clip.checksum != entry.checksum:
         # Other hosts hold copies of the earlier bytes; this tells them to drop those.
         Invalidation.objects.create(content_hash=clip.content_hash)

@@ -234,10 +234,9 @@ class StorageTier:
             bucket_marker.ensure(self.bucket)
             self._forget(clip, is_there=False)
             return False
-        stored_size = clip.stored_size or clip.audio_file_size or 0
         with transaction.atomic():
             where = location_columns(
-                PermanentStore.STORAGE, encoding=clip.encoding, stored_size=stored_size, name=new
+                PermanentStore.STORAGE, encoding=clip.encoding, stored_size=clip.bytes_at_rest, name=new
             )
             return mark_moved(clip, where)
 

@@ -106,11 +106,10 @@ def prioritize(scope: str, specs: Iterable[ClipSpec], *, requested_by: str = "")
     clips = plan(listed).missing
     failed = _left_out(clips, Lane.PREFETCH)
     missing = {clip.content_hash for clip in clips if clip.pk not in failed}
-    open_items = WarmItem.objects.filter(run__in=WarmRun.objects.active(), state__in=WarmItem.OPEN)
     waiting = [
         item
         for some in in_batches(sorted(missing))
-        for item in open_items.filter(clip__content_hash__in=some).select_related("clip")
+        for item in WarmItem.objects.open().filter(clip__content_hash__in=some).select_related("clip")
     ]
     slow = [item for item in waiting if item.lane > Lane.PREFETCH]
     if slow:

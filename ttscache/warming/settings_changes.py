@@ -31,7 +31,12 @@ from ttscache.models import (
 )
 from ttscache.renditions.current import forget_renditions
 from ttscache.speech import LEGACY_MODEL, VoiceRendition
-from ttscache.warming.takeover import BY_SETTINGS, cancel_rendition, pending_renditions, request_rendition
+from ttscache.warming.rendition_switch import (
+    BY_SETTINGS,
+    cancel_rendition,
+    pending_renditions,
+    request_rendition,
+)
 
 # https://platform.openai.com/docs/deprecations: tts-1-hd shuts down on this day, and names its successor.
 DEFAULT_CHANGES_ON = date(2027, 1, 6)

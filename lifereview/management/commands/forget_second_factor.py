@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
-from lifereview.second_factor import forget_devices
+from lifereview.accounts.second_factor import forget_devices
 
 
 class Command(BaseCommand):

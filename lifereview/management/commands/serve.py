@@ -27,9 +27,9 @@ from django_q.tasks import async_task
 from lifereview import settings as lifereview_settings
 from lifereview.database_errors import require_database
 from lifereview.env.unknown_variables import unknown_variables, warning_about
-from lifereview.listening import problem_with_address, site_addresses
+from lifereview.server.listening import problem_with_address, site_addresses
+from lifereview.server.supervisor import Child, Supervisor
 from lifereview.start.verdict import disk_problem, reason_to_only_play
-from lifereview.supervisor import Child, Supervisor
 from lifereview.temporary_files import use_own_temporary_folder
 from narratives.content.loading import load_shipped_content
 from narratives.publishing import (
@@ -42,8 +42,8 @@ from ttscache.checks import require_valid_conf
 from ttscache.coordination.hosts import HEARTBEAT_LOST_SECONDS, is_cluster_alive, this_host
 from ttscache.coordination.leases import release_leases_of_dead_processes
 from ttscache.monitoring.health import HEARTBEAT_SECONDS
+from ttscache.warming.rendition_switch import make_pending
 from ttscache.warming.settings_changes import follow_settings
-from ttscache.warming.takeover import make_pending
 
 LONG_QUEUE = 100
 PORT_SECONDS = 6

@@ -74,11 +74,11 @@ const statusOf = (box) => one("kept", box.closest("[data-narrative]"));
 const isBox = (element) => element.dataset && "answer" in element.dataset;
 
 /** Ctrl and Enter in a box do what the large button does; Enter alone is a new line. */
-export function onSubmit(deed) {
+export function onSubmit(action) {
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || !isBox(event.target)) return;
     event.preventDefault();
-    deed();
+    action();
   });
 }
 

@@ -104,17 +104,17 @@ export function createControls(player) {
   function pressKey(event) {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     const arrowsAreTaken = speeds.includes(event.target); // they choose there
-    const deeds = {
+    const actions = {
       ArrowLeft: arrowsAreTaken ? null : () => player.skip(-5),
       ArrowRight: arrowsAreTaken ? null : () => player.skip(5),
       Home: arrowsAreTaken ? null : () => player.seek(0),
       "+": () => stepSpeed(1),
       "-": () => stepSpeed(-1),
     };
-    const deed = deeds[event.key];
-    if (!deed) return;
+    const action = actions[event.key];
+    if (!action) return;
     event.preventDefault();
-    deed();
+    action();
   }
 
   function stepSpeed(step) {

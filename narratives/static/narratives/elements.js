@@ -16,10 +16,10 @@ export function say(message) {
   for (const status of all("status")) write(status, message);
 }
 
-/** Calls the deed whose name a pressed button carries in data-deed. */
-export function onDeeds(deeds) {
+/** Calls the action whose name a pressed button carries in data-action. */
+export function onActions(actions) {
   document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-deed]");
-    if (button) deeds[button.dataset.deed](button);
+    const button = event.target.closest("[data-action]");
+    if (button) actions[button.dataset.action](button);
   });
 }

@@ -2,7 +2,7 @@ import { createAnswers, onSubmit, showAnswerAreas } from "./answers.js";
 import { playlistOfPage, tellTimeToSound } from "./api.js";
 import { createControls, NO_INTERNET } from "./controls.js";
 import { createConversation } from "./conversation.js";
-import { startDeeds } from "./deeds.js";
+import { startActions } from "./actions.js";
 import { all, one, say, write } from "./elements.js";
 import { goToChosenJourney, keepJourney } from "./journeychoice.js";
 import { createKeeping, showSoundAreas } from "./keeping.js";
@@ -17,7 +17,7 @@ import { showTextSize, startTextSize } from "./textsize.js";
 import { createVoices } from "./voices.js";
 import { createWords } from "./words.js";
 
-/** Where a listener is, what is on the screen there, and what is heard. Where buttons lead: deeds.js. */
+/** Where a listener is, what is on the screen there, and what is heard. Where buttons lead: actions.js. */
 const TREMOR_MS = 400; // a hand that trembles presses twice, and means one step
 
 const playlist = playlistOfPage();
@@ -193,12 +193,12 @@ window.addEventListener("offline", () => say(NO_INTERNET));
 // Somebody comes back from another page, and the browser has kept the screen, words and all.
 window.addEventListener("pageshow", ({ persisted }) => persisted && open());
 
-const deeds = startDeeds({
+const actions = startActions({
   go, forget, begin, setSilent, showSound, player, answers, conversation, keeping, tabs,
   here: () => here,
   focus: screens.focus,
 });
-onSubmit(deeds.next);
+onSubmit(actions.next);
 startTextSize();
 voices.startChoice();
 one("waits").checked = preferences.get("waits") === "yes";

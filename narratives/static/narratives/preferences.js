@@ -13,9 +13,9 @@ export const tab = memoryIn(() => window.sessionStorage, PREFIX); // which story
 function memoryIn(store, prefix) {
   const unstored = new Map();
 
-  function attempt(deed, otherwise) {
+  function attempt(action, otherwise) {
     try {
-      return deed();
+      return action();
     } catch (error) {
       return otherwise;
     }

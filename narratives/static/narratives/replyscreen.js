@@ -52,5 +52,7 @@ function paragraphOf(text, cues) {
 function sentencesOf(text, cues) {
   const characters = Array.from(text);
   if (cues.length) return cues.map(({ start, end }) => characters.slice(start, end).join(""));
-  return (text.match(/[^.!?]+[.!?]*/g) || [text]).map((sentence) => sentence.trim()).filter(Boolean);
+  if (!window.Intl || !Intl.Segmenter) return [text]; // older browsers show it as one
+  const splitter = new Intl.Segmenter(document.documentElement.lang || undefined, { granularity: "sentence" });
+  return Array.from(splitter.segment(text), ({ segment }) => segment.trim()).filter(Boolean);
 }

@@ -16,7 +16,7 @@ from narratives.content.loading import load_default_content
 from ttscache.models import Clip, DailyRequests, Rendition
 from ttscache.renditions.current import forget_renditions, request_for
 from ttscache.speech import VoiceRendition
-from ttscache.warming.takeover import request_rendition
+from ttscache.warming.rendition_switch import request_rendition
 
 pytestmark = pytest.mark.django_db
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
 
 from harness.admin_pages import YES, admin_address
+from harness.staff_pages import staff_with
 from narratives.models import Journey, Narrative
 
 pytestmark = pytest.mark.django_db
@@ -27,11 +27,7 @@ class TestDuplicating:
         assert "Copied from “Question”." in [str(entry.change_message) for entry in LogEntry.objects.all()]
 
     @pytest.mark.parametrize("model", [Journey, Narrative])
-    def test_duplicating_requires_the_permission_to_add(self, client, heard_journey, model):
-        looks = User.objects.create_user("otto", is_staff=True)
-        looks.user_permissions.set(
-            Permission.objects.filter(codename__in=["view_journey", "view_narrative", "change_narrative"])
-        )
-        client.force_login(looks)
+    def test_duplicating_requires_the_permission_to_add(self, heard_journey, model):
+        client = staff_with("view_journey", "view_narrative", "change_narrative")
         assert client.post(admin_address(model.objects.first(), "duplicate"), YES).status_code == 403
         assert not model.objects.filter(title__endswith="(copy)").exists()

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import expect
 
-from harness.staff_pages import made
+from harness.staff_pages import made, staff_with
 from narratives.editing.lexicon_changes import clip_of_word
 from narratives.models import Pronunciation
 from ttscache.models import Clip, ContentType, WarmItem, WarmRun
@@ -85,11 +84,8 @@ def test_a_spelling_that_cannot_be_said_is_not_made(admin_client, paid_voice, sa
 
 
 @pytest.mark.parametrize("rights", [("add_pronunciation", "view_pronunciation"), ("make_clip",)])
-def test_only_staff_who_write_the_lexicon_and_may_make_clips_hear_a_word(client, paid_voice, rights):
-    user = User.objects.create(username="ben", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
-    client.force_login(user)
-    assert make_one(client, confirmed="yes", shown_usd="1").status_code == 403
+def test_only_staff_who_write_the_lexicon_and_may_make_clips_hear_a_word(paid_voice, rights):
+    assert make_one(staff_with(*rights), confirmed="yes", shown_usd="1").status_code == 403
     assert not WarmRun.objects.exists()
 
 

@@ -8,12 +8,12 @@ import base64
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from harness.admin_pages import admin_address, said
 from harness.journey_files import A_ROW, a_file, rows_of
+from harness.staff_pages import staff_with
 from narratives.models import Journey
 
 pytestmark = pytest.mark.django_db
@@ -119,11 +119,8 @@ class TestImportAndExportPages:
         assert f'filename="ours.{name[-4:].lstrip("_")}"' in answer["Content-Disposition"]
         assert "Where did it begin?" in answer.content.decode()
 
-    def test_staff_who_may_only_look_can_export_and_not_import(self, client, heard_journey):
-        analyst = User.objects.create_user("ana", is_staff=True)
-        wanted = Permission.objects.filter(codename__in=["view_journey", "view_narrative"])
-        analyst.user_permissions.set(wanted)
-        client.force_login(analyst)
+    def test_staff_who_may_only_look_can_export_and_not_import(self, heard_journey):
+        client = staff_with("view_journey", "view_narrative")
         page = client.get(admin_address(heard_journey, "import_file")).content.decode()
         assert "Export as CSV" in page
         assert 'type="file"' not in page

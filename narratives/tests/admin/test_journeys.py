@@ -20,6 +20,7 @@ from harness.admin_pages import (
     make_clips,
     narrative_form,
 )
+from harness.staff_pages import staff_with
 from narratives.content.loading import load_default_content
 from narratives.models import Journey
 from ttscache.models import Clip, Pin, WarmItem
@@ -125,12 +126,8 @@ class TestDefaultJourney:
             not in admin_client.get(admin_address(journey)).content.decode()
         )
 
-    def test_staff_who_may_not_publish_cannot_change_the_default(self, client, journey, other):
-        editor = User.objects.create(username="editor", is_staff=True)
-        editor.user_permissions.set(
-            Permission.objects.filter(codename__in=["view_journey", "change_journey"])
-        )
-        client.force_login(editor)
+    def test_staff_who_may_not_publish_cannot_change_the_default(self, journey, other):
+        client = staff_with("view_journey", "change_journey")
         address = admin_address(other, "make_default")
         assert address not in client.get(admin_address(other)).content.decode()
         assert client.post(address, YES).status_code == 403
@@ -141,11 +138,7 @@ class TestDefaultJourney:
 class TestViewers:
     @pytest.fixture
     def client(self, journey: Journey) -> Client:
-        user = User.objects.create(username="looker", is_staff=True)
-        user.user_permissions.set(Permission.objects.filter(codename__in=["view_journey", "view_narrative"]))
-        client = Client()
-        client.force_login(user)
-        return client
+        return staff_with("view_journey", "view_narrative")
 
     def test_viewers_can_read_and_hear_a_journey(self, client, journey, question):
         make_clips(question.text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -21,6 +20,7 @@ from harness.admin_pages import (
     said,
     sounds,
 )
+from harness.staff_pages import staff_with
 from narratives.editing.drafts import make_drafts
 from narratives.models import Journey, Narrative, Pronunciation
 from ttscache.models import Clip, WarmItem, WarmRun
@@ -144,12 +144,7 @@ class TestSaveAndMake:
 class TestStaffWhoMayNotMake:
     @pytest.fixture
     def client(self, heard_journey: Journey) -> Client:
-        user = User.objects.create(username="writer", is_staff=True)
-        may = ["view_journey", "view_narrative", "change_journey", "change_narrative"]
-        user.user_permissions.set(Permission.objects.filter(codename__in=may))
-        client = Client()
-        client.force_login(user)
-        return client
+        return staff_with("view_journey", "view_narrative", "change_journey", "change_narrative")
 
     def test_staff_who_may_not_make_see_no_button_and_no_price(
         self, client, heard_journey, heard_question, changed

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
 from harness.admin_pages import YES, admin_address, edit, fail, heard, make_clips, said
+from harness.staff_pages import staff_with
 from narratives import publishing, tasks
 from narratives.editing.deleting import delete_journeys
-from narratives.models import Journey, Narrative, Publication
+from narratives.models import Journey, Publication
 from narratives.staff.action_items import action_items_of_texts
 from ttscache.models import WarmItem, WarmRun
 
@@ -22,13 +22,6 @@ NEW, OLD = "Where did it all begin?", "Where did it begin?"
 
 def action_address(journey: Journey, name: str) -> str:
     return reverse("admin:narratives_journey_waiting", args=[journey.pk, name])
-
-
-@pytest.fixture
-def waiting(heard_question: Narrative) -> Publication:
-    edit(heard_question, NEW)
-    (publication,) = publishing.publish([heard_question], requested_by="ben")
-    return publication
 
 
 class TestWaitingVersions:
@@ -83,11 +76,7 @@ class TestWaitingVersions:
 
     @pytest.mark.parametrize("name", ["make", "anyway", "withdraw"])
     def test_staff_who_may_not_publish_cannot_act_on_a_waiting_version(self, heard_journey, waiting, name):
-        user = User.objects.create(username="editor", is_staff=True)
-        allowed = ["view_journey", "change_journey", "view_narrative", "change_narrative"]
-        user.user_permissions.set(Permission.objects.filter(codename__in=allowed))
-        client = Client()
-        client.force_login(user)
+        client = staff_with("view_journey", "change_journey", "view_narrative", "change_narrative")
         assert client.post(action_address(heard_journey, name), YES).status_code == 403
         assert (
             action_address(heard_journey, name)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
 from harness.admin_pages import JOURNEYS, NARRATIVES, YES, admin_address, badges, heard, journey_form
+from harness.staff_pages import staff_with
 from narratives import publishing
 from narratives.editing.deleting import delete_journeys, delete_narratives
 from narratives.models import Journey, Narrative
@@ -96,14 +96,10 @@ class TestUndo:
     def test_opening_the_undo_address_restores_nothing(self, admin_client):
         assert admin_client.get(UNDELETE).status_code == 405
 
-    def test_staff_who_may_not_publish_can_restore_a_text_in_the_draft(self, client, heard_question):
-        editor = User.objects.create_user("edda", is_staff=True)
-        editor.user_permissions.set(
-            Permission.objects.filter(codename__in=["view_narrative", "delete_narrative"])
-        )
-        client.force_login(editor)
+    def test_staff_who_may_not_publish_can_restore_a_text_in_the_draft(self, heard_question):
+        editor = staff_with("view_narrative", "delete_narrative")
         delete_narratives([heard_question])
-        client.post(UNDELETE, {"pk": heard_question.pk})
+        editor.post(UNDELETE, {"pk": heard_question.pk})
         assert not Narrative.everything.get(pk=heard_question.pk).is_deleted
 
     def test_undo_without_a_csrf_token_is_refused(self, admin_user, heard_question):

@@ -6,13 +6,13 @@ import re
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
 from harness.admin_pages import YES, edit, heard, make_clips
+from harness.staff_pages import staff_with
 from narratives import publishing
-from narratives.models import Journey, Narrative, Publication
+from narratives.models import Journey
 from ttscache.models import Pin, WarmRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -32,13 +32,6 @@ def words(html: str) -> str:
     for tag, mark in (("<del>", "[-"), ("</del>", "-]"), ("<ins>", "[+"), ("</ins>", "+]")):
         marked = marked.replace(tag, mark)
     return marked.strip()
-
-
-@pytest.fixture
-def waiting(heard_question: Narrative) -> Publication:
-    edit(heard_question, NEW)
-    (publication,) = publishing.publish([heard_question], requested_by="ben")
-    return publication
 
 
 class TestVersions:
@@ -101,10 +94,7 @@ class TestVersions:
         assert not WarmRun.objects.active().filter(scope=again.scope).exists()
 
     def test_restoring_a_version_requires_the_permission_to_change(self, heard_journey, waiting):
-        user = User.objects.create(username="looker", is_staff=True)
-        user.user_permissions.set(Permission.objects.filter(codename__in=["view_journey", "view_narrative"]))
-        client = Client()
-        client.force_login(user)
+        client = staff_with("view_journey", "view_narrative")
         assert client.post(version(heard_journey, 1), YES).status_code == 403
         page = self.versions(client, heard_journey)
         assert "Version 2" in page

@@ -22,7 +22,7 @@ from narratives.editing.deleting import (
     restore_narratives,
 )
 from narratives.editing.lexicon_changes import said_with
-from narratives.listener.prefetch import what_follows
+from narratives.listener.what_follows import what_follows
 from narratives.models import Journey, Narrative, Pronunciation, Publication
 from ttscache.maintenance import cleanup
 from ttscache.models import Clip, Pin, WarmRun

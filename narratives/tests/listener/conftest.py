@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.core.cache import cache as django_cache
 from django.test import Client
 
+from harness.api_calls import Reflect
 from harness.openai_server import OpenAIServer
 from harness.prepared_rows import put_rows_of
 from narratives.content.loading import load_shipped_content
 from narratives.models import Narrative
 from narratives.reflections.model import forget_reflection_models
 from ttscache import wiring
-
-Reflect = Callable[..., Any]
 
 
 @pytest.fixture

@@ -12,12 +12,11 @@ from django.core.cache import cache as django_cache
 from django.db import OperationalError
 from django.test import Client
 
-from harness.api_calls import request_statements
+from harness.api_calls import Reflect, request_statements
 from harness.openai_server import OpenAIServer
 from narratives.listener import reflection_sound, reflections
 from narratives.models import BankReflection, Journey, Narrative, OfferedReflection, PublicationEntry
-from narratives.reflections import writing
-from narratives.tests.listener.conftest import Reflect
+from narratives.reflections import reflecting
 from narratives.text.reflection_rules import problems
 from ttscache import wiring
 from ttscache.models import ApiToken, Clip, Usage
@@ -363,7 +362,7 @@ class TestStatements:
     def test_a_reflection_that_is_there_costs_few_statements(
         self, chat: OpenAIServer, ask: Reflect, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(writing, "WITHOUT_OFFER_SHARE", 0)  # every call is offered what is there
+        monkeypatch.setattr(reflecting, "WITHOUT_OFFER_SHARE", 0)  # every call is offered what is there
         ask(ANSWER)
         chat.behave_as_chat(picks=True)
         # Housekeeping keeps them known in a web process. A slow machine has a minute here, not four seconds.

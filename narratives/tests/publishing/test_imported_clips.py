@@ -14,7 +14,7 @@ from narratives import publishing
 from narratives.models import Narrative, Publication
 from ttscache.models import Clip, Rendition
 from ttscache.speech import ClipSpec, VoiceRendition
-from ttscache.warming import takeover
+from ttscache.warming import rendition_switch
 
 pytestmark = pytest.mark.django_db
 
@@ -69,11 +69,11 @@ def test_a_voice_that_is_prepared_takes_over_once_an_archive_brings_its_clips(
     heard_question: Narrative, tmp_path: Path, settings: Any
 ) -> None:
     live = VoiceRendition(provider="openai", model="tts-1-hd", voice="nova")
-    takeover.request_rendition("nova", live)
-    pending = takeover.request_rendition("nova", MARIN)
+    rendition_switch.request_rendition("nova", live)
+    pending = rendition_switch.request_rendition("nova", MARIN)
     assert pending is not None and pending.state == Rendition.State.PENDING
 
-    import_clips(list(takeover.needed_clips(pending)), tmp_path / "voice.tar")
+    import_clips(list(rendition_switch.needed_clips(pending)), tmp_path / "voice.tar")
     pending.refresh_from_db()
     assert pending.state == Rendition.State.LIVE
     assert all(ready for _, ready in heard())

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from harness.admin_pages import admin_address
 from narratives import publishing
-from narratives.listener.prefetch import what_follows
+from narratives.listener.what_follows import what_follows
 from narratives.models import BankReflection, Journey, Narrative, Publication
 from narratives.publishing.renditions import clips_of_voice
 from narratives.staff.action_items import action_items_of_texts
@@ -23,7 +23,7 @@ from ttscache.models import Clip, Pin, Rendition, WarmItem, WarmRun
 from ttscache.renditions.current import request_for
 from ttscache.renditions.retirement import note_gone
 from ttscache.speech import VoiceRendition
-from ttscache.warming import settle, takeover
+from ttscache.warming import rendition_switch, settle
 
 pytestmark = pytest.mark.django_db
 
@@ -42,8 +42,8 @@ def pending(heard_journey: Journey) -> Rendition:
     BankReflection.objects.create(text="A quiet kind of home.")
     for voice in ("nova", "onyx"):
         live = VoiceRendition(provider="openai", model="tts-1-hd", voice=voice)
-        takeover.request_rendition(voice, live, requested_by="settings")
-    requested = takeover.request_rendition("nova", MARIN, requested_by="ana")
+        rendition_switch.request_rendition(voice, live, requested_by="settings")
+    requested = rendition_switch.request_rendition("nova", MARIN, requested_by="ana")
     assert requested is not None
     return requested
 
@@ -71,7 +71,7 @@ def make(**clips: Any) -> None:
 
 def end_run(rendition: Rendition, state: str = "done", **items: Any) -> None:
     """End the run of the rendition, as the worker that made the last clip would."""
-    run = WarmRun.objects.get(scope=takeover.run_scope(rendition))
+    run = WarmRun.objects.get(scope=rendition_switch.run_scope(rendition))
     run.items.filter(**items).update(state=state, reason="It said other words." if state == "failed" else "")
     with transaction.atomic():
         settle(run)
@@ -84,13 +84,13 @@ def hashes(reason: str) -> set[str]:
 class TestWhilePending:
     def test_listeners_hear_the_old_voice_and_every_clip_is_there(self, pending: Rendition) -> None:
         make(voice="marin", content_text="Welcome.")
-        takeover.switch_ready_renditions()
+        rendition_switch.switch_ready_renditions()
 
         assert voices_heard() == {"nova"}
         assert all(ready for _, _, ready in playlist())
 
     def test_a_run_makes_all_that_listeners_may_hear_of_this_voice(self, pending: Rendition) -> None:
-        run = WarmRun.objects.get(scope=takeover.run_scope(pending))
+        run = WarmRun.objects.get(scope=rendition_switch.run_scope(pending))
 
         assert {item.clip.voice for item in run.items.all()} == {"marin"}
         assert {item.clip.content_text for item in run.items.all()} == {
@@ -100,7 +100,7 @@ class TestWhilePending:
         }
 
     def test_clips_of_a_pending_rendition_are_pinned_and_private(self, pending: Rendition) -> None:
-        new = {spec.speech.content_hash for spec in takeover.needed_clips(pending)}
+        new = {spec.speech.content_hash for spec in rendition_switch.needed_clips(pending)}
 
         assert new <= hashes("draft")
         assert not new & hashes("live")
@@ -116,7 +116,7 @@ class TestWhilePending:
     def test_the_progress_names_the_clips_that_failed_and_why(self, pending: Rendition) -> None:
         make(voice="marin", content_text="Welcome.")
         end_run(pending, "failed", clip__content_text="Thank you.")
-        progress = takeover.progress_of_takeover(pending)
+        progress = rendition_switch.progress_of_takeover(pending)
 
         assert (progress.ready, progress.total, progress.is_stuck) == (1, 3, False)
         assert [(each.clip.content_text, each.reason) for each in progress.failed] == [
@@ -124,21 +124,21 @@ class TestWhilePending:
         ]
 
     def test_the_progress_says_that_the_budget_holds_it_up(self, pending: Rendition) -> None:
-        run = WarmRun.objects.get(scope=takeover.run_scope(pending))
+        run = WarmRun.objects.get(scope=rendition_switch.run_scope(pending))
         WarmRun.objects.filter(pk=run.pk).update(state="paused", paused_because=WarmRun.Pause.BUDGET)
 
-        assert takeover.progress_of_takeover(pending).waits_for.startswith(WarmRun.Pause.BUDGET.label)
+        assert rendition_switch.progress_of_takeover(pending).waits_for.startswith(WarmRun.Pause.BUDGET.label)
 
     def test_a_cancelled_rendition_pins_nothing_and_makes_nothing(self, pending: Rendition) -> None:
-        new = {spec.speech.content_hash for spec in takeover.needed_clips(pending)}
-        assert takeover.cancel_rendition(pending)
+        new = {spec.speech.content_hash for spec in rendition_switch.needed_clips(pending)}
+        assert rendition_switch.cancel_rendition(pending)
         make(voice="marin")
-        takeover.switch_ready_renditions()
+        rendition_switch.switch_ready_renditions()
 
         assert voices_heard() == {"nova"}
         assert not new & hashes("draft")
         assert not WarmRun.objects.active().exists()
-        assert not takeover.cancel_rendition(pending)
+        assert not rendition_switch.cancel_rendition(pending)
 
 
 class TestSwitch:
@@ -156,15 +156,15 @@ class TestSwitch:
     def test_the_old_clips_stay_audible_and_the_new_ones_are_published(self, pending: Rendition) -> None:
         old = {each for each in hashes("live") if Clip.objects.get(content_hash=each).voice == "nova"}
         make(voice="marin")
-        takeover.switch_ready_renditions()
+        rendition_switch.switch_ready_renditions()
 
         assert old <= hashes("recent")
-        assert {spec.speech.content_hash for spec in takeover.needed_clips(pending)} <= hashes("live")
+        assert {spec.speech.content_hash for spec in rendition_switch.needed_clips(pending)} <= hashes("live")
         assert not hashes("draft")
 
     def test_predictions_follow_the_new_voice_after_the_switch(self, pending: Rendition) -> None:
         make(voice="marin")
-        takeover.switch_ready_renditions()
+        rendition_switch.switch_ready_renditions()
         intro = Clip.objects.get(voice="marin", content_text="Welcome.")
 
         assert {spec.speech.voice for spec in what_follows(intro.content_hash)} == {"marin"}
@@ -177,17 +177,17 @@ class TestSwitch:
         failed.update(stored_at=None)
         WarmItem.objects.filter(clip__voice="marin").exclude(clip__in=failed).update(state="done")
         end_run(pending, "failed", clip__in=failed)
-        takeover.switch_ready_renditions()
+        rendition_switch.switch_ready_renditions()
         assert voices_heard() == {"nova"}
 
-        without = takeover.progress_of_takeover(pending).failed_hashes
-        assert takeover.switch_if_ready(pending, without=without)
+        without = rendition_switch.progress_of_takeover(pending).failed_hashes
+        assert rendition_switch.switch_if_ready(pending, without=without)
         assert [text for text, _, ready in playlist() if not ready] == ["Thank you."]
 
     def test_a_switch_leaves_out_only_clips_that_the_publisher_saw(self, pending: Rendition) -> None:
         shown = Clip.objects.get(voice="marin", content_text="Thank you.").content_hash
 
-        assert not takeover.switch_if_ready(pending, without=[shown])
+        assert not rendition_switch.switch_if_ready(pending, without=[shown])
         assert voices_heard() == {"nova"}
 
     def test_a_failed_clip_of_a_changed_text_no_longer_holds_up_the_switch(self, pending: Rendition) -> None:
@@ -199,15 +199,15 @@ class TestSwitch:
         publishing.publish([outro])
         make(content_text="Thank you all.")
         publishing.activate_ready_publications()
-        takeover.switch_ready_renditions()
+        rendition_switch.switch_ready_renditions()
 
         assert voices_heard() == {"marin"}
 
     def test_a_voice_that_plays_already_has_nothing_to_wait_for(self, pending: Rendition) -> None:
         make(voice="marin")
-        takeover.switch_ready_renditions()
+        rendition_switch.switch_ready_renditions()
         back = VoiceRendition(provider="openai", model="tts-1-hd", voice="nova")
-        rendition = takeover.request_rendition("nova", back)
+        rendition = rendition_switch.request_rendition("nova", back)
 
         assert rendition is not None
         assert rendition.state == "live"
@@ -237,12 +237,12 @@ class TestPublishedMeanwhile:
     def test_the_new_voice_waits_for_the_edit_as_well(self, edited: Narrative, pending: Rendition) -> None:
         make(voice="marin")
         Clip.objects.filter(voice="marin", content_text=NEW).update(stored_at=None)
-        takeover.switch_ready_renditions()
+        rendition_switch.switch_ready_renditions()
         assert voices_heard() == {"nova"}
 
         make(voice="marin")
         make(voice="onyx")
-        takeover.switch_ready_renditions()
+        rendition_switch.switch_ready_renditions()
         assert voices_heard() == {"marin"}
         assert (NEW, "marin", True) in playlist()
 
@@ -271,7 +271,7 @@ class TestPublishedMeanwhile:
         )
 
         make(voice="marin")
-        takeover.switch_ready_renditions()
+        rendition_switch.switch_ready_renditions()
         assert (NEW, "marin", True) in playlist()
         assert (NEW, "onyx", True) in playlist("onyx")
 
@@ -287,7 +287,7 @@ def test_a_journey_that_goes_live_meanwhile_is_queued_for_the_new_voice_at_once(
     assert not WarmItem.objects.filter(clip__content_text="And then?").exists()
     admin_client.post(reverse("admin:narratives_journey_go_live", args=[other.pk]), {"confirmed": "yes"})
 
-    run = WarmRun.objects.get(scope=takeover.run_scope(pending))
+    run = WarmRun.objects.get(scope=rendition_switch.run_scope(pending))
     assert run.items.get(clip__content_text="And then?").clip.voice == "marin"
 
 
@@ -351,7 +351,7 @@ def test_the_price_of_publishing_a_pronunciation_includes_the_clips_of_the_pendi
 def test_publishing_a_pronunciation_warns_where_no_voice_can_speak_new_words(
     pending: Rendition, admin_client: Client, settings: Any
 ) -> None:
-    takeover.cancel_rendition(pending)
+    rendition_switch.cancel_rendition(pending)
     address, entry = reverse("admin:narratives_pronunciation_add"), {"word": "begin", "say_as": "beginn"}
     warning = "New words cannot be spoken as nova and onyx sounds today"
     question = unescape(admin_client.post(address, entry).content.decode())
@@ -374,7 +374,7 @@ class TestModelSwitchedOff:
     def _switched_off(self, heard_journey: Journey) -> None:
         for voice in ("nova", "onyx"):
             live = VoiceRendition(provider="openai", model="tts-1-hd", voice=voice)
-            takeover.request_rendition(voice, live, requested_by="settings")
+            rendition_switch.request_rendition(voice, live, requested_by="settings")
         note_gone("tts-1-hd")
 
     @pytest.fixture
@@ -418,15 +418,15 @@ class TestModelSwitchedOff:
         self, edited: Narrative, admin_client: Client
     ) -> None:
         self.publish(admin_client, edited)
-        takeover.request_rendition("nova", MARIN, requested_by="ana")
-        takeover.request_rendition("onyx", replace(MARIN, voice="cedar"), requested_by="ana")
+        rendition_switch.request_rendition("nova", MARIN, requested_by="ana")
+        rendition_switch.request_rendition("onyx", replace(MARIN, voice="cedar"), requested_by="ana")
         assert set(WarmItem.objects.filter(clip__content_text=NEW).values_list("clip__voice", flat=True)) == {
             "marin",
             "cedar",
         }
 
         make(model=MARIN.model)
-        takeover.switch_ready_renditions()
+        rendition_switch.switch_ready_renditions()
         assert (NEW, "marin", True) in playlist()
         assert (NEW, "cedar", True) in playlist("onyx")
 

@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from harness.admin_pages import edit, fail
-from harness.staff_pages import text_of
+from harness.staff_pages import staff_with, text_of
 from narratives import publishing
 from narratives.models import BankReflection, Narrative
 from narratives.staff.action_items import action_items_of_texts
@@ -139,10 +138,6 @@ class TestAddingToTheBank:
         ("rights", "status"), [(["view_clip"], 403), (["add_bankreflection"], 200)], ids=["look", "add"]
     )
     def test_adding_to_the_bank_requires_permissions_to_add_and_to_see_clips(self, rights, status):
-        user = User.objects.create(username="ben", is_staff=True)
-        user.user_permissions.set(Permission.objects.filter(codename__in=rights))
-        client = Client()
-        client.force_login(user)
-        answer = client.get(address_for(heard()))
+        answer = staff_with(*rights).get(address_for(heard()))
         assert answer.status_code == status
         assert HEARD not in unescape(answer.content.decode())

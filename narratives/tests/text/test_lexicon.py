@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from narratives.text.lexicon import Lexicon, LexiconEntry
-from ttscache.plain_text import comparable
+from ttscache.text.plain_text import comparable
 
 pytestmark = pytest.mark.any_database
 

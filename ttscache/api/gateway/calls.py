@@ -12,9 +12,9 @@ from ttscache.api.gateway.errors import MODEL_NAME, ModelNotFound, RefusedCall
 from ttscache.audio import FORMATS
 from ttscache.conf import conf
 from ttscache.errors import EmptyText
-from ttscache.plain_text import has_words
 from ttscache.renditions.current import live_rendition
 from ttscache.speech import (
+    MOST_CHARACTERS_OF_A_CALL,
     OPENAI_VOICES,
     REALTIME_NAMESAKES,
     REALTIME_VOICES,
@@ -22,9 +22,9 @@ from ttscache.speech import (
     VoiceRendition,
     is_realtime,
 )
+from ttscache.text.plain_text import has_words
 
 OWN_MODEL = "life-review"  # plays the live rendition of a listener voice
-MOST_CHARACTERS = 4_096
 MOST_INSTRUCTIONS = 4_096
 LEAST_SPEED, MOST_SPEED = 0.25, 4.0
 
@@ -63,8 +63,8 @@ def checked_call(body: Mapping[str, Any], at: str = "") -> SpeechCall:
     text = fields.text("input", needed=True)
     if not text:
         raise fields.refused("input", "`input` must hold at least one character.", "string_below_min_length")
-    if len(text) > MOST_CHARACTERS:
-        message = f"`input` must have at most {MOST_CHARACTERS:,} characters; it has {len(text):,}."
+    if len(text) > MOST_CHARACTERS_OF_A_CALL:
+        message = f"`input` must have at most {MOST_CHARACTERS_OF_A_CALL:,} characters; it has {len(text):,}."
         raise fields.refused("input", message, "string_above_max_length")
     if not has_words(text):
         raise EmptyText

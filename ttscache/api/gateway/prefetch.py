@@ -9,12 +9,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ttscache.api.authentication import MaySpend
 from ttscache.api.gateway.base import GatewayView
 from ttscache.api.gateway.calls import OWN_MODEL, SpeechCall, checked_call
 from ttscache.api.gateway.errors import ModelNotFound, RefusedCall
 from ttscache.api.gateway.schema import PrefetchCallSerializer, PrefetchSerializer
 from ttscache.api.gateway.speech import can_be_made
+from ttscache.api.permissions import MaySpend
 from ttscache.api.spending import begin_spending
 from ttscache.api.validation import json_object
 from ttscache.delivery.http import NEVER

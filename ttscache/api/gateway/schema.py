@@ -7,7 +7,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from ttscache.api.gateway.calls import MOST_INSTRUCTIONS
 from ttscache.audio import FORMATS
+from ttscache.speech import MOST_CHARACTERS_OF_A_CALL
 
 _MODEL = "`life-review`, or a model of the provider."
 
@@ -26,11 +28,13 @@ class _VoiceField(serializers.JSONField):
 
 class SpeechItemSerializer(serializers.Serializer[Any]):
     model = serializers.CharField(default="life-review", max_length=100, help_text=_MODEL)
-    input = serializers.CharField(max_length=4096)
+    input = serializers.CharField(max_length=MOST_CHARACTERS_OF_A_CALL)
     voice = _VoiceField(help_text='A name, or {"id": "<name>"}.')
     response_format = serializers.ChoiceField(choices=list(FORMATS), default="mp3", allow_null=True)
     speed = serializers.FloatField(min_value=0.25, max_value=4, default=1, allow_null=True)
-    instructions = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=4096)
+    instructions = serializers.CharField(
+        required=False, allow_null=True, allow_blank=True, max_length=MOST_INSTRUCTIONS
+    )
 
 
 class SpeechCallSerializer(SpeechItemSerializer):

@@ -10,12 +10,12 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from ttscache.api.authentication import MaySpend
 from ttscache.api.gateway.base import GatewayView
 from ttscache.api.gateway.calls import OWN_MODEL, SpeechCall, checked_call
 from ttscache.api.gateway.errors import ModelNotFound, RefusedCall
 from ttscache.api.gateway.events import as_events
 from ttscache.api.gateway.schema import SpeechCallSerializer
+from ttscache.api.permissions import MaySpend
 from ttscache.api.spending import begin_generation
 from ttscache.api.throttling import refuse_if_used_up
 from ttscache.api.validation import json_object

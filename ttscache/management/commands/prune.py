@@ -104,7 +104,7 @@ class Command(BaseCommand):
         for some in in_batches(found.content_hashes):
             clips = Clip.objects.defer("waveform").in_bulk(some, field_name="content_hash")
             for clip in (clips[content_hash] for content_hash in some if content_hash in clips):
-                size = filesizeformat(clip.stored_size or clip.audio_file_size or 0)
+                size = filesizeformat(clip.bytes_at_rest)
                 self.stdout.write(
                     f"  {clip.content_hash}  {clip.model:20} {clip.voice:10} {clip.content_type:10} {size}"
                 )

@@ -80,8 +80,8 @@
       const isHeard = [...old.querySelectorAll("audio")].some((audio) => !audio.paused);
       if (fresh && !isHeard && old.innerHTML !== fresh.innerHTML) replace(old, fresh);
     }
-    for (const deed of document.querySelectorAll("[data-while-under-way]")) {
-      deed.closest("li").hidden = !page.querySelector("[data-while-under-way]");
+    for (const link of document.querySelectorAll("[data-while-under-way]")) {
+      link.closest("li").hidden = !page.querySelector("[data-while-under-way]");
     }
     document.dispatchEvent(new Event("clips-refreshed"));
   }

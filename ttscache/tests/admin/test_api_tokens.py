@@ -7,25 +7,17 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import Client
 from django.urls import reverse
 
+from harness.staff_pages import staff_with
 from ttscache.models import ApiToken
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 LIST, ADD = reverse("admin:ttscache_apitoken_changelist"), reverse("admin:ttscache_apitoken_add")
-
-
-def staff_with(*rights: str) -> Client:
-    user = User.objects.create(username="operator", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def shown_token(page: Any) -> str:

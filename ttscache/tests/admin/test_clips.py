@@ -109,10 +109,10 @@ class TestClips:
         assert page.index("Technical") < page.index(clip.content_hash + "</div>")
         assert ">Live<" in page
 
-    @pytest.mark.parametrize("deed", ["change", "delete"])
-    def test_clip_pages_offer_no_change_and_no_deletion(self, admin_client, deed):
+    @pytest.mark.parametrize("view", ["change", "delete"])
+    def test_clip_pages_offer_no_change_and_no_deletion(self, admin_client, view):
         clip = clip_of("What place comes to mind?")
-        address = reverse(f"admin:ttscache_clip_{deed}", args=[clip.pk])
+        address = reverse(f"admin:ttscache_clip_{view}", args=[clip.pk])
         assert admin_client.post(address, {"content_text": "Else", "post": "yes"}).status_code == 403
         assert Clip.objects.get().content_text == "What place comes to mind?"
 

@@ -56,8 +56,8 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     stand_before_shutdown(60, monkeypatch)
 
 
-def page_of(clip: Clip, deed: str = "change") -> str:
-    return reverse(f"admin:ttscache_clip_{deed}", args=[clip.pk])
+def page_of(clip: Clip, view: str = "change") -> str:
+    return reverse(f"admin:ttscache_clip_{view}", args=[clip.pk])
 
 
 class TestProtectedClips:

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
-from harness.staff_pages import text_of
+from harness.staff_pages import staff_with, text_of
 from ttscache.models import PruneRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -39,10 +38,7 @@ class TestPrunes:
         assert "already ended" in text_of(told)
         assert (run.state, LogEntry.objects.count()) == ("done", 0)
 
-    def test_staff_who_may_only_look_cannot_stop_a_clean_up(self, client, run):
-        staff = User.objects.create(username="ana", is_staff=True)
-        staff.user_permissions.set(Permission.objects.filter(codename="view_prunerun"))
-        client.force_login(staff)
-        client.post(PRUNES, {"action": "stop", "_selected_action": run.pk})
+    def test_staff_who_may_only_look_cannot_stop_a_clean_up(self, run):
+        staff_with("view_prunerun").post(PRUNES, {"action": "stop", "_selected_action": run.pk})
         run.refresh_from_db()
         assert run.state == "running"

@@ -20,7 +20,7 @@ from ttscache.renditions.current import live_rendition
 from ttscache.renditions.retirement import look_at_models
 from ttscache.reports.voices import SAMPLES, models_to_choose
 from ttscache.speech import VoiceRendition
-from ttscache.warming import takeover
+from ttscache.warming import rendition_switch
 from ttscache.warming.settings_changes import follow_settings
 
 pytestmark = pytest.mark.django_db
@@ -61,7 +61,7 @@ def publisher() -> Client:
 
 @pytest.fixture
 def pending() -> Rendition:
-    requested = takeover.request_rendition("nova", SHIMMER, requested_by="ben")
+    requested = rendition_switch.request_rendition("nova", SHIMMER, requested_by="ben")
     assert requested is not None
     return requested
 
@@ -71,9 +71,9 @@ def action(name: str, rendition: Rendition) -> str:
 
 
 def fail_all(rendition: Rendition) -> None:
-    items = WarmItem.objects.filter(run__scope=takeover.run_scope(rendition))
+    items = WarmItem.objects.filter(run__scope=rendition_switch.run_scope(rendition))
     items.update(state="failed", reason="It said other words.")
-    WarmRun.objects.filter(scope=takeover.run_scope(rendition)).update(state="failed")
+    WarmRun.objects.filter(scope=rendition_switch.run_scope(rendition)).update(state="failed")
 
 
 def live_voice() -> str:
@@ -113,7 +113,7 @@ def test_voices_page_follows_a_chosen_voice_until_it_takes_over(publisher: Clien
     assert figure(text_of(publisher.get(VOICES)), "takeover-ready") == "1 of 2"
     for clip in Clip.objects.filter(voice="shimmer"):
         ready(clip)
-    takeover.switch_ready_renditions()
+    rendition_switch.switch_ready_renditions()
     page = text_of(publisher.get(VOICES))
     assert "shimmer (tts-1-hd, mp3)" in page
     assert "Before" in page
@@ -145,7 +145,7 @@ def test_voices_page_compares_voices_of_other_models(publisher: Client, model: s
 
 
 def test_voices_page_says_what_holds_up_a_pending_voice(publisher: Client, pending: Rendition) -> None:
-    run = WarmRun.objects.filter(scope=takeover.run_scope(pending))
+    run = WarmRun.objects.filter(scope=rendition_switch.run_scope(pending))
     run.update(state="paused", paused_because=WarmRun.Pause.BUDGET)
 
     assert WarmRun.Pause.BUDGET.label.split(";")[0].replace("'", "&#x27;") in text_of(publisher.get(VOICES))
@@ -174,7 +174,7 @@ def test_failed_clips_get_another_try(publisher: Client, pending: Rendition) -> 
     fail_all(pending)
     publisher.post(action("go_on", pending), YES)
 
-    assert WarmRun.objects.active().filter(scope=takeover.run_scope(pending)).exists()
+    assert WarmRun.objects.active().filter(scope=rendition_switch.run_scope(pending)).exists()
 
 
 def test_a_pending_voice_can_be_cancelled_after_a_confirmation(publisher: Client, pending: Rendition) -> None:

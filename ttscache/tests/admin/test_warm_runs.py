@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
 from harness.clips import speech
-from harness.staff_pages import clip_of, made, run_of, text_of
+from harness.staff_pages import clip_of, made, run_of, staff_with, text_of
 from ttscache import warming
 from ttscache.models import WarmItem, WarmRun
 from ttscache.renditions.current import request_for
@@ -113,10 +112,8 @@ class TestOfferedActions:
         WarmRun.objects.update(state="failed")
         assert offered(admin_client, run) == ["try_again"]
 
-    def test_a_run_offers_no_action_to_staff_who_may_only_look(self, client, run):
-        looker = User.objects.create_user("looker", is_staff=True)
-        looker.user_permissions.add(Permission.objects.get(codename="view_warmrun"))
-        client.force_login(looker)
+    def test_a_run_offers_no_action_to_staff_who_may_only_look(self, run):
+        client = staff_with("view_warmrun")
         assert offered(client, run) == []
         for name in ("pause", "resume", "cancel", "try_again", "make_published"):
             address = (
@@ -159,12 +156,10 @@ class TestRunActions:
         )
 
     @pytest.mark.parametrize(("right", "done"), [("make_clip", True), ("change_warmrun", False)])
-    def test_retrying_a_run_requires_the_permission_to_make_clips(self, client, run, right, done):
+    def test_retrying_a_run_requires_the_permission_to_make_clips(self, run, right, done):
         run.items.update(state="failed")
         WarmRun.objects.update(state="failed")
-        staff = User.objects.create_user("ana", is_staff=True)
-        staff.user_permissions.set(Permission.objects.filter(codename__in=["view_warmrun", right]))
-        client.force_login(staff)
+        client = staff_with("view_warmrun", right)
         assert offered(client, run) == (["try_again"] if done else [])
         client.post(page_of(run, "try_again"), {"confirmed": "yes"})
         assert (state_of(run) == "queued") is done

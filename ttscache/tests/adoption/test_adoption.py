@@ -11,7 +11,6 @@ import psycopg
 import pytest
 
 from harness.earlier_databases import VARIANTS, Host, adoption_lines, ask, fill, found_clips
-from harness.postgres import PostgresServer
 from harness.waiting import wait_until
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
@@ -27,11 +26,6 @@ stale = stale_clips(1).count()
 hits = [speech_cache().find(content_hash) for content_hash in json.load(sys.stdin)]
 print(json.dumps([stale, [hit and hashlib.sha256(hit.entry.audio).hexdigest() for hit in hits]]))
 """
-
-
-@pytest.fixture
-def url(postgres: PostgresServer) -> str:
-    return postgres.create_database()
 
 
 @pytest.fixture

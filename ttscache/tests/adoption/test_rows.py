@@ -10,7 +10,6 @@ import pytest
 from django.db import transaction
 
 from harness.earlier_databases import BARE, ON_SUPABASE, Found, add_clip, add_file
-from harness.postgres import PostgresServer
 from ttscache.adoption import plan
 from ttscache.adoption.plan_types import AdoptionPlan, CannotAdopt
 
@@ -21,11 +20,6 @@ WORDS: dict[str, object] = {"content_hash": CLIP.content_hash, "content_text": C
 OTHER = Found("Tell me more.", "nova", "narrative").sound
 HALF = CLIP.sound[: len(CLIP.sound) // 2 + 7]
 Sql = psycopg.Connection
-
-
-@pytest.fixture
-def url(postgres: PostgresServer) -> str:
-    return postgres.create_database()
 
 
 @pytest.fixture

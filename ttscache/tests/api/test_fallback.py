@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db.models import Sum
 from django.test import Client
 
 from harness.api_calls import body_of, say
 from harness.clips import spoken
+from harness.counted_requests import outcomes
 from harness.fake_voice import FakeVoice
 from ttscache import audio, wiring
 from ttscache.api.stats import cache_stats
@@ -66,11 +66,6 @@ def set_up(voice: FakeVoice, settings: Any) -> SetUp:
 @pytest.fixture(autouse=True)
 def _fallback(set_up: SetUp) -> None:
     set_up(fallback="embedded", daily_budget_usd=5.0)
-
-
-def outcomes() -> dict[str, int]:
-    speech_cache().ledger.flush()
-    return dict(Usage.objects.values_list("outcome").annotate(total=Sum("requests")))
 
 
 def embedded(text: str = TEXT, voice: str = "nova") -> SpeechRequest:

@@ -7,15 +7,15 @@ import json
 from typing import Any
 
 import pytest
-from django.db.models import Sum
 from django.test import Client
 
 from harness.api_calls import body_of, say
 from harness.clips import TEXT, spoken
+from harness.counted_requests import outcomes
 from harness.fake_voice import FakeVoice
 from ttscache import audio, wiring
 from ttscache.errors import ModelRetired, ProviderUnavailable, TextRefused
-from ttscache.models import ApiToken, Clip, ModelNotice, Usage, WarmRun
+from ttscache.models import ApiToken, Clip, ModelNotice, WarmRun
 from ttscache.renditions.retirement import note_gone
 from ttscache.wiring import speech_cache
 
@@ -33,11 +33,6 @@ def told(response: Any) -> dict[str, Any]:
     assert isinstance(error["message"], str)
     assert response["Cache-Control"] == "no-store"
     return error
-
-
-def outcomes() -> dict[str, int]:
-    speech_cache().ledger.flush()
-    return dict(Usage.objects.values_list("outcome").annotate(total=Sum("requests")))
 
 
 class TestSpeech:

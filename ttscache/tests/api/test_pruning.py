@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
 from harness.clips import entry, speech
 from harness.retirement_day import stand_before_shutdown
+from harness.staff_pages import staff_with
 from ttscache.models import ApiToken, Clip, Lease, Pin, PruneRun
 from ttscache.wiring import speech_cache
 
@@ -37,14 +37,6 @@ def keep(words: str, days: int) -> str:
     asked_for_at = timezone.now() - timedelta(days=days)
     Clip.objects.filter(content_hash=content_hash).update(last_accessed_at=asked_for_at)
     return content_hash
-
-
-def staff(*rights: str) -> Client:
-    user = User.objects.create(username="ana", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.mark.parametrize(
@@ -113,7 +105,7 @@ def test_a_prune_over_http_uses_the_days_it_is_given(operator: Client) -> None:
 
 def test_a_prune_run_names_its_requester(operator: Client) -> None:
     clear(operator, days=90)
-    clear(staff("prune_clip"), days=7)
+    clear(staff_with("prune_clip"), days=7)
     assert list(PruneRun.objects.values_list("requested_by", "days").order_by("started_at")) == [
         ("night watch", 90),
         ("ana", 7),
@@ -122,7 +114,7 @@ def test_a_prune_run_names_its_requester(operator: Client) -> None:
 
 def test_a_prune_by_staff_is_in_the_admin_log_with_count_and_price() -> None:
     keep("Nobody asks for this.", 91)
-    client = staff("prune_clip")
+    client = staff_with("prune_clip")
     clear(client, days=90, dry_run=True)
     clear(client, days=90)
     noted = LogEntry.objects.get()
@@ -179,13 +171,13 @@ def test_prune_answers_401_to_strangers_and_wrong_tokens() -> None:
 
 def test_prune_answers_403_to_plain_tokens_and_staff_without_permission() -> None:
     plain = Client(headers={"Authorization": f"Bearer {ApiToken.issue('front end')}"})
-    for client in (plain, staff("view_clip")):
+    for client in (plain, staff_with("view_clip")):
         response = clear(client)
         assert (response.status_code, response.json()["code"]) == (403, "forbidden")
 
 
 def test_a_prune_by_session_requires_a_csrf_token() -> None:
-    signed_in = staff("prune_clip")
+    signed_in = staff_with("prune_clip")
     careful = Client(enforce_csrf_checks=True)
     careful.cookies = signed_in.cookies
     assert clear(careful).status_code == 403

@@ -109,7 +109,9 @@ def test_a_posted_text_that_is_cached_makes_at_most_two_statements(caller: Clien
 def test_a_posted_text_that_is_new_makes_at_most_ten_statements(
     caller: Client, voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lifereview.database_cache.CountingCache._counts", count(1))  # no removal of old rows
+    monkeypatch.setattr(
+        "lifereview.caches.database_cache.CountingCache._counts", count(1)
+    )  # no removal of old rows
     with request_statements() as made:
         assert body_of(say(caller, TEXT)) == spoken(voice.calls[0])
         speech_cache().finish_recordings(5)

@@ -5,25 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db.models import Sum
 from django.test import Client
 from rest_framework.settings import api_settings
 
 from harness.api_calls import body_of, say
 from harness.clips import TEXT, spoken
+from harness.counted_requests import outcomes
 from harness.fake_voice import FakeVoice
 from ttscache.api.throttling import ScopedThrottle
 from ttscache.delivery.waiting_room import waiting_room
 from ttscache.errors import ProviderFailed, ProviderUnavailable
-from ttscache.models import Clip, Usage
+from ttscache.models import Clip
 from ttscache.wiring import speech_cache
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("voice")]
-
-
-def outcomes() -> dict[str, int]:
-    speech_cache().ledger.flush()
-    return dict(Usage.objects.values_list("outcome").annotate(total=Sum("requests")))
 
 
 def test_a_posted_text_is_spoken_and_is_a_hit_the_second_time(caller: Client, voice: FakeVoice) -> None:

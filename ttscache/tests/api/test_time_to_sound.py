@@ -17,6 +17,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families as parse
 from rest_framework.settings import api_settings
 
+from harness.staff_pages import figure
 from ttscache.api.throttling import ScopedThrottle
 from ttscache.models import PlaybackStart
 from ttscache.monitoring.metrics import Figures
@@ -188,12 +189,6 @@ def test_time_to_sound_counts_the_starts_of_the_chosen_voice() -> None:
 
 def page_of(client: Client, query: str = "") -> str:
     return str(client.get(f"{reverse('admin:index')}?{query}").content.decode())
-
-
-def figure(page: str, name: str) -> str:
-    found = re.search(rf'data-figure="{name}">([^<]*)<', page)
-    assert found is not None, name
-    return found[1]
 
 
 def test_dashboard_shows_time_to_sound_and_a_dash_without_starts(admin_client: Client) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -17,23 +16,14 @@ from harness.fake_voice import FakeVoice
 from harness.process import PROJECT
 from ttscache import tasks, warming
 from ttscache.coordination.hosts import CLUSTER, hosts_at_work, name_of, this_host
-from ttscache.generation.synthesizer import Synthesizer
 from ttscache.models import ProcessReport, WarmRun
 from ttscache.warming import ClipSpec
 from ttscache.wiring import speech_cache
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("voice")]
 WANTED = [
     ClipSpec(speech(f"This is question number {word}."), "question") for word in ("one", "two", "three")
 ]
-
-
-@pytest.fixture(autouse=True)
-def voice() -> Iterator[FakeVoice]:
-    voice = FakeVoice()
-    speech_cache().generator.synthesizer = Synthesizer(voice, speech_cache().ledger)
-    yield voice
-    speech_cache().finish_recordings(5)
 
 
 def report(host: str, process: str, seconds_ago: float) -> None:

@@ -50,7 +50,7 @@ from ttscache.tiers.database import DatabaseTier
 from ttscache.tiers.files import FileTier
 from ttscache.tiers.memory import MemoryTier
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("short_pauses")]
 
 
 @pytest.fixture
@@ -88,11 +88,6 @@ def cache_of(voice: FakeVoice, tmp_path: object, lease_seconds: float = 5) -> Sp
 @pytest.fixture
 def cache(voice: FakeVoice, tmp_path: object) -> SpeechCache:
     return cache_of(voice, tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ttscache.generation.synthesizer.time.sleep", lambda _: threading.Event().wait(0.01))
 
 
 def play(cache: SpeechCache, request: SpeechRequest) -> Entry:

@@ -47,16 +47,11 @@ from ttscache.providers.realtime import PART_CHARACTERS
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("short_pauses")]
 
 TEXT = "I am ten years old. What place from your childhood comes to mind?"
 LONG = " ".join(f"This is sentence {number} about a long and winding life." for number in range(10, 60))
 CENT = 0.01
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ttscache.generation.synthesizer.time.sleep", lambda _: threading.Event().wait(0.01))
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.clips import entry
+from ttscache.connections import start_thread
 from ttscache.errors import ProviderFailed, ProviderTimeout, SpeechError
 from ttscache.generation.recording import Recording
 from ttscache.tiers import Entry
@@ -31,6 +32,11 @@ class Studio:
         return entry(sound=b"".join(self._chunks) or b"made elsewhere")
 
 
+def started(recording: Recording) -> Recording:
+    start_thread(recording.run, name="recording")
+    return recording
+
+
 def in_thread(listen: Callable[[], object]) -> Callable[[], object]:
     heard: list[object] = []
     thread = threading.Thread(target=lambda: heard.append(listen()))
@@ -45,7 +51,7 @@ def in_thread(listen: Callable[[], object]) -> Callable[[], object]:
 
 def test_early_and_late_listeners_hear_the_whole_recording() -> None:
     studio = Studio(b"one ", b"two ", b"three")
-    recording = Recording(studio).start()
+    recording = started(Recording(studio))
     early = in_thread(lambda: b"".join(recording.chunks()))
     recording.wait_for_sound()
     studio.go_on.set()
@@ -56,7 +62,7 @@ def test_early_and_late_listeners_hear_the_whole_recording() -> None:
 
 def test_a_recording_streams_its_first_chunk_before_the_last_exists() -> None:
     studio = Studio(b"one ", b"two")
-    chunks = Recording(studio).start().chunks()
+    chunks = started(Recording(studio)).chunks()
 
     assert next(chunks) == b"one "
     studio.go_on.set()
@@ -65,7 +71,7 @@ def test_a_recording_streams_its_first_chunk_before_the_last_exists() -> None:
 
 def test_an_error_of_a_recording_reaches_every_listener() -> None:
     studio = Studio(b"one ", b"two", fails=ProviderFailed())
-    recording = Recording(studio).start()
+    recording = started(Recording(studio))
     chunks = recording.chunks()
     next(chunks)
     studio.go_on.set()
@@ -81,19 +87,19 @@ def test_an_error_before_the_first_byte_is_raised_to_waiting_listeners() -> None
     studio.go_on.set()
 
     with pytest.raises(ProviderTimeout):
-        Recording(studio).start().wait_for_sound()
+        started(Recording(studio)).wait_for_sound()
 
 
 def test_a_clip_made_elsewhere_comes_in_one_piece() -> None:
     studio = Studio()
     studio.go_on.set()
 
-    assert list(Recording(studio).start().chunks()) == [b"made elsewhere"]
+    assert list(started(Recording(studio)).chunks()) == [b"made elsewhere"]
 
 
 def test_a_recording_continues_when_its_listener_leaves() -> None:
     studio = Studio(b"one ", b"two")
-    recording = Recording(studio).start()
+    recording = started(Recording(studio))
     chunks = recording.chunks()
     next(chunks)
     chunks.close()  # type: ignore[attr-defined]
@@ -107,7 +113,7 @@ def test_an_unexpected_error_of_a_recording_hides_its_message(caplog: pytest.Log
     studio.go_on.set()
 
     with pytest.raises(SpeechError):
-        Recording(studio).start().result()
+        started(Recording(studio)).result()
     assert "ValueError" in caplog.text
     assert "the words of a person" not in caplog.text
 
@@ -116,7 +122,7 @@ def test_a_recording_announces_its_end_before_listeners_hear_of_it() -> None:
     told: list[str] = []
     studio = Studio()
     studio.go_on.set()
-    recording = Recording(studio, on_end=lambda: told.append("ended")).start()
+    recording = started(Recording(studio, on_end=lambda: told.append("ended")))
     recording.result()
 
     assert told == ["ended"]
@@ -130,7 +136,7 @@ def test_waiting_for_synthesis_lasts_until_the_last_byte() -> None:
         may_keep.wait(5)
         return entry()
 
-    recording = Recording(make).start()
+    recording = started(Recording(make))
     recording.wait_until_synthesized()
     assert not recording.done
     may_keep.set()
@@ -141,6 +147,6 @@ def test_waiting_for_synthesis_ends_when_it_fails() -> None:
     def make(recording: Recording) -> Entry:
         raise ProviderFailed
 
-    recording = Recording(make).start()
+    recording = started(Recording(make))
     recording.wait_until_synthesized()
     assert isinstance(recording.error, ProviderFailed)

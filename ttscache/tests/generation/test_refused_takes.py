@@ -24,7 +24,7 @@ from ttscache.maintenance.integrity import findings
 from ttscache.models import Clip, Lease, Pin, RefusedTake
 from ttscache.pins import replace_pins
 from ttscache.speech import SpeechRequest
-from ttscache.transcripts import differences
+from ttscache.text.transcripts import differences
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db(transaction=True)

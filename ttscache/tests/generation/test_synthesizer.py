@@ -26,16 +26,11 @@ from ttscache.generation.synthesizer import SynthesizedClip, Synthesizer
 from ttscache.models import BudgetDay, Spending
 from ttscache.speech import SpeechRequest
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("short_pauses")]
 
 # The fake voice splits this text into four different parts.
 LONG = " ".join(f"This is sentence {number} about a long, winding life." for number in range(10, 50))
 PARTS = 4
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ttscache.generation.synthesizer.time.sleep", lambda _: threading.Event().wait(0.01))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from importlib import import_module
 import pytest
 from django.apps import apps
 from django.contrib.sessions.models import Session
-from django.db import connection
+from django.db import Error, InterfaceError, OperationalError, connection
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import Failure, Schedule, Success, Task
@@ -79,6 +79,23 @@ def test_a_step_of_the_cleanup_that_fails_holds_up_no_other(monkeypatch: pytest.
         tasks.clean_up()
 
     assert not Session.objects.exists()
+
+
+@pytest.mark.parametrize("outage", [OperationalError, InterfaceError])
+def test_the_cleanup_ends_at_once_when_the_database_is_gone(
+    monkeypatch: pytest.MonkeyPatch, outage: type[Error]
+) -> None:
+    begun = []
+
+    def lose_the_database() -> None:
+        begun.append("first")
+        raise outage("connection already closed")
+
+    monkeypatch.setattr(cleanup, "_STEPS", (lose_the_database, lambda: begun.append("second")))
+    with pytest.raises(outage):
+        tasks.clean_up()
+
+    assert begun == ["first"]
 
 
 def test_the_cleanup_merges_old_hours_into_days() -> None:

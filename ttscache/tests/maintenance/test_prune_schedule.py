@@ -77,10 +77,10 @@ def test_two_clusters_start_one_nightly_prune(schedule: Schedule) -> None:
     assert queued() == ["ttscache.tasks.prune"]
 
 
-def closing_connections(deed: Callable[[], object]) -> Callable[[], None]:
+def closing_connections(act: Callable[[], object]) -> Callable[[], None]:
     def done() -> None:
         try:
-            deed()
+            act()
         finally:
             connections.close_all()
 

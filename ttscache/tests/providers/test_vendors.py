@@ -27,8 +27,8 @@ from ttscache.generation.recording import Recording
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.models import Spending
 from ttscache.providers.openai import OpenAIProvider
-from ttscache.providers.vendors import FEWEST_CHARACTERS, MOST_CHARACTERS, Vendor
-from ttscache.speech import SpeechRequest
+from ttscache.providers.vendors import FEWEST_CHARACTERS, Vendor
+from ttscache.speech import MOST_CHARACTERS_OF_A_CALL, SpeechRequest
 
 TEXT = "What place from your childhood comes to mind?"
 LONG = " ".join(f"This is sentence {number} about a long and winding life." for number in range(10, 40))
@@ -242,7 +242,7 @@ class TestRefusals:
         vendor, speech = Vendor(), asked("x" * 4_000)
         assert isinstance(vendor.refusal(body, 400, speech, "mp3"), InputTooLong)
         assert vendor.most_characters(MODEL) == 2_000
-        assert vendor.most_characters("another") == MOST_CHARACTERS
+        assert vendor.most_characters("another") == MOST_CHARACTERS_OF_A_CALL
 
     @pytest.mark.parametrize(
         "message",
@@ -272,7 +272,7 @@ class TestRefusals:
     ) -> None:
         vendor = Vendor()
         assert vendor.refusal(body, status, asked("x" * 4_000), "mp3") is None
-        assert vendor.most_characters(MODEL) == MOST_CHARACTERS
+        assert vendor.most_characters(MODEL) == MOST_CHARACTERS_OF_A_CALL
 
     def test_a_refusal_that_quotes_the_text_is_not_read_as_too_long(self) -> None:
         text = "The road was too long for us, and the response_format of my speech was odd. " * 3

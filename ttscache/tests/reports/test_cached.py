@@ -123,7 +123,7 @@ PICKLE_OF_A_CLASS_THAT_IS_GONE = b64encode(b"cttscache.vanished\nNotAskedFor\n."
 
 
 def make_unreadable() -> None:
-    """Replace every cached value by one that cannot be unpickled."""
+    """Replace every cached value by one that is none of ours."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE django_cache SET value = %s", [PICKLE_OF_A_CLASS_THAT_IS_GONE])
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -18,7 +17,6 @@ from ttscache import tasks
 from ttscache.access import Access
 from ttscache.cache import SpeechCache
 from ttscache.delivery.playback import load_for_playback
-from ttscache.generation.synthesizer import Synthesizer
 from ttscache.models import Clip, ContentType, DailyRequests, Pin, WarmItem, WarmRun
 from ttscache.renditions.current import request_for
 from ttscache.speech import SpeechRequest
@@ -33,7 +31,7 @@ from ttscache.warming.popular import (
 )
 from ttscache.wiring import speech_cache
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("voice")]
 
 MORNINGS = "It sounds as though those mornings stayed with you."
 HARBOUR = "The harbour was where your life took a turn."
@@ -49,14 +47,6 @@ def _house_rendition(settings: Any) -> None:
         "openai_api_key": "k",
         "audio_format": "pcm",
     }
-
-
-@pytest.fixture(autouse=True)
-def voice() -> Iterator[FakeVoice]:
-    voice = FakeVoice()
-    speech_cache().generator.synthesizer = Synthesizer(voice, speech_cache().ledger)
-    yield voice
-    speech_cache().finish_recordings(5)
 
 
 def house(text: str, voice: str = "nova") -> SpeechRequest:

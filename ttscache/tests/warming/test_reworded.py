@@ -13,7 +13,7 @@ from ttscache.errors import BrokenAudio, Fault, ModelRetired, Reworded
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.models import Pin, WarmItem
 from ttscache.staff.badges import badges_of
-from ttscache.transcripts import differences
+from ttscache.text.transcripts import differences
 from ttscache.warming import ClipSpec, worker
 from ttscache.wiring import speech_cache
 

@@ -17,6 +17,7 @@ from django_q.models import OrmQ
 from harness.clips import speech
 from harness.fake_voice import FakeVoice
 from harness.waiting import wait_until
+from harness.warm_runs import finished, states
 from ttscache import warming
 from ttscache.accounting.budget import Budget
 from ttscache.errors import ProviderFailed
@@ -55,16 +56,6 @@ def run() -> WarmRun:
 def made(voice: FakeVoice) -> list[str]:
     """Return the distinctive word of each text, in the order of the calls."""
     return [call.text.rstrip(".").split()[-1] for call in voice.calls]
-
-
-def states(run: WarmRun) -> list[str]:
-    return list(run.items.values_list("state", flat=True))
-
-
-def finished(run: WarmRun) -> WarmRun:
-    worker.work(seconds=20)
-    run.refresh_from_db()
-    return run
 
 
 @contextmanager

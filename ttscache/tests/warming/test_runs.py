@@ -1,43 +1,22 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from django_q.models import OrmQ
 
 from harness.clips import speech
 from harness.fake_voice import FakeVoice
+from harness.warm_runs import finished, states, workers_enqueued
 from ttscache import tasks, warming
 from ttscache.errors import TextRefused
-from ttscache.generation.synthesizer import Synthesizer
 from ttscache.models import Clip, WarmRun
 from ttscache.warming import ClipSpec, worker
 from ttscache.warming.progress import progress_of
-from ttscache.wiring import speech_cache
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("voice")]
 WANTED = [
     ClipSpec(speech(f"This is question number {word}."), "question")
     for word in ("one", "two", "three", "four")
 ]
-
-
-@pytest.fixture(autouse=True)
-def voice() -> Iterator[FakeVoice]:
-    voice = FakeVoice()
-    speech_cache().generator.synthesizer = Synthesizer(voice, speech_cache().ledger)
-    yield voice
-    speech_cache().finish_recordings(5)
-
-
-def states(run: WarmRun) -> list[str]:
-    return list(run.items.values_list("state", flat=True))
-
-
-def finished(run: WarmRun) -> WarmRun:
-    worker.work(seconds=20)
-    run.refresh_from_db()
-    return run
 
 
 def test_a_warm_plan_counts_missing_clips_and_writes_nothing() -> None:
@@ -129,10 +108,6 @@ def test_the_progress_of_a_run_has_the_fields_of_the_contract() -> None:
         0,
     )
     assert after["cost_usd"] == pytest.approx(after["characters"] * 30 / 1e6)
-
-
-def workers_enqueued() -> int:
-    return sum(task.task["func"] == "ttscache.tasks.make_queued_clips" for task in OrmQ.objects.all())
 
 
 def test_the_heartbeat_enqueues_workers_only_for_interrupted_items() -> None:

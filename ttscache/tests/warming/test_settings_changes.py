@@ -20,7 +20,7 @@ from ttscache.models import (
 )
 from ttscache.speech import VoiceRendition
 from ttscache.tasks import clean_up
-from ttscache.warming import settings_changes, takeover
+from ttscache.warming import rendition_switch, settings_changes
 from ttscache.warming.settings_changes import follow_settings
 
 pytestmark = pytest.mark.django_db
@@ -60,7 +60,7 @@ def models(state: str, voice: str = "nova") -> list[str]:
 
 def make_all_clips() -> None:
     Clip.objects.update(stored_at=timezone.now())
-    takeover.switch_ready_renditions()
+    rendition_switch.switch_ready_renditions()
 
 
 class TestFirstStart:
@@ -169,7 +169,7 @@ class TestChanges:
     def test_a_restart_leaves_the_choice_of_staff_alone(self, start: Host) -> None:
         start(HD)
         shimmer = VoiceRendition(provider="openai", model="tts-1-hd", voice="shimmer")
-        takeover.request_rendition("nova", shimmer, requested_by="ana")
+        rendition_switch.request_rendition("nova", shimmer, requested_by="ana")
         make_all_clips()
         start(HD)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,45 +12,23 @@ from django_q.models import OrmQ
 from harness.clips import speech
 from harness.fake_voice import FakeVoice
 from harness.waiting import wait_until
+from harness.warm_runs import finished, states, workers_enqueued
 from ttscache import tasks, warming
 from ttscache.accounting.budget import Budget
 from ttscache.cache import GenerationJob
 from ttscache.coordination.hosts import this_host
 from ttscache.errors import Busy, ProviderFailed, ProviderTimeout, ProviderUnavailable
 from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW, CircuitBreaker
-from ttscache.generation.synthesizer import Synthesizer
 from ttscache.models import Clip, Lane, Lease, ProcessReport, WarmItem, WarmRun
 from ttscache.tiers import Entry
 from ttscache.warming import ClipSpec, remaking, worker
 from ttscache.wiring import speech_cache
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("voice")]
 WANTED = [
     ClipSpec(speech(f"This is question number {word}."), "question")
     for word in ("one", "two", "three", "four")
 ]
-
-
-@pytest.fixture(autouse=True)
-def voice() -> Iterator[FakeVoice]:
-    voice = FakeVoice()
-    speech_cache().generator.synthesizer = Synthesizer(voice, speech_cache().ledger)
-    yield voice
-    speech_cache().finish_recordings(5)
-
-
-def states(run: WarmRun) -> list[str]:
-    return list(run.items.values_list("state", flat=True))
-
-
-def finished(run: WarmRun) -> WarmRun:
-    worker.work(seconds=20)
-    run.refresh_from_db()
-    return run
-
-
-def workers_enqueued() -> int:
-    return sum(task.task["func"] == "ttscache.tasks.make_queued_clips" for task in OrmQ.objects.all())
 
 
 def end_cooldown() -> None:

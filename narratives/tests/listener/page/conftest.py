@@ -9,11 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
-from harness.listener_visit import REPLIES, StandInReplies, Visit
+from harness.listener_visit import REPLIES, MakeVisit, StandInReplies, Visit
 from harness.openai_server import OpenAIServer
 from harness.site import Site, WebServer
-
-MakeVisit = Callable[..., Visit]
 
 
 @pytest.fixture(scope="module")

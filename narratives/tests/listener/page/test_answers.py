@@ -16,6 +16,7 @@ from harness.listener_visit import (
     REPLIES,
     REPLY,
     URGENT_ANSWER,
+    MakeVisit,
     Visit,
     listed_narratives,
     reply,
@@ -24,7 +25,6 @@ from harness.listener_visit import (
 from harness.site import Site
 from harness.site_data import set_live
 from harness.waiting import wait_until
-from narratives.tests.listener.page.conftest import MakeVisit
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 

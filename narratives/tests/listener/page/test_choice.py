@@ -8,12 +8,11 @@ import pytest
 from playwright.sync_api import expect
 
 from harness.axe import serious
-from harness.listener_visit import Visit
+from harness.listener_visit import MakeVisit, Visit
 from harness.optional import skipped_when_unavailable
 from harness.site import Site
 from harness.site_data import default_journey, id_of_text, set_live
 from harness.staff_session import StaffSession
-from narratives.tests.listener.page.conftest import MakeVisit
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 

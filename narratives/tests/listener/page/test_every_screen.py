@@ -10,10 +10,9 @@ import pytest
 from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 from harness.axe import axe_findings
-from harness.listener_visit import Visit, listed_narratives
+from harness.listener_visit import MakeVisit, Visit, listed_narratives
 from harness.openai_server import OpenAIServer
 from harness.site import Site
-from narratives.tests.listener.page.conftest import MakeVisit
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 

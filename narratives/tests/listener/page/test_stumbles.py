@@ -11,10 +11,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from harness import http
-from harness.listener_visit import Visit
+from harness.listener_visit import MakeVisit, Visit
 from harness.site import Site
 from harness.waiting import wait_until
-from narratives.tests.listener.page.conftest import MakeVisit
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 

@@ -104,8 +104,8 @@ class TestPage:
         reflection()
         page = text_of(staff_with("view_usage").get(INDEX))
         assert figure(page, "hit-rate") == "100%"
-        for deed in ("Hide", "Make in", "dry run)", "A quiet kind of home."):
-            assert deed not in page
+        for wording in ("Hide", "Make in", "dry run)", "A quiet kind of home."):
+            assert wording not in page
 
     def test_dashboard_never_renders_a_text_as_markup(self, admin_client):
         usage(30)

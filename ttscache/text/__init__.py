@@ -1,0 +1,1 @@
+"""Pure functions about text: words in, words or places out."""
