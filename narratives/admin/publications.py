@@ -18,7 +18,7 @@ from ttscache import warming
 from ttscache.models import Clip, Rendition, WarmRun
 from ttscache.staff.badges import FAILED, Badge, badges_of
 from ttscache.staff.clip_widgets import progress_bar
-from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.pages import StaffAdmin, is_confirmed
 from ttscache.staff.refused_takes import ShownTake, undecided_takes
 from ttscache.staff.wording import being_made_in_words, in_words
 from ttscache.warming import Plan
@@ -103,7 +103,7 @@ def waiting_view(pages: StaffAdmin, request: HttpRequest, object_id: int, operat
     if waiting is None:
         pages.message_user(request, "No version is waiting any more.", messages.INFO)
         return redirect(page_of(journey))
-    if not has_said_yes(request):
+    if not is_confirmed(request):
         return _ask(pages, request, waiting, operation)
     pages.log_and_tell(request, journey, operations[operation](request, waiting))
     return redirect(page_of(journey))

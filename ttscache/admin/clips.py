@@ -29,7 +29,7 @@ from ttscache.renditions import retirement
 from ttscache.renditions.irreplaceable import cannot_be_made_again, is_irreplaceable
 from ttscache.staff.badges import Badge, badges_of
 from ttscache.staff.clip_widgets import length, player, waveform
-from ttscache.staff.pages import ReadOnlyAdmin, column, has_said_yes
+from ttscache.staff.pages import ReadOnlyAdmin, column, is_confirmed
 from ttscache.staff.refused_takes import undecided_takes
 from ttscache.staff.wording import moment
 from ttscache.wiring import speech_cache
@@ -117,7 +117,7 @@ class ClipAdmin(DashboardPages, RefusedTakePages, ReadOnlyAdmin):
         clip = self.get_object(request, object_id)
         if clip is None or not is_irreplaceable(clip):
             raise Http404
-        if not has_said_yes(request):
+        if not is_confirmed(request):
             page = reverse("admin:ttscache_clip_change", args=[clip.pk])
             title = f"Delete clip, {clip.voice}: {truncatechars(clip.content_text, 60)}"
             return self.ask(request, title=title, verb="Delete it", summary=_what_is_lost(clip), back=page)

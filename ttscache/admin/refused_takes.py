@@ -20,7 +20,7 @@ from ttscache.delivery import http
 from ttscache.errors import SpeechError
 from ttscache.generation.refused_takes import take_as_entry
 from ttscache.models import Clip, RefusedTake
-from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.pages import StaffAdmin, is_confirmed
 from ttscache.staff.refused_takes import ShownTake
 from ttscache.staff.wording import being_made_in_words
 from ttscache.warming import ClipSpec, Plan, remaking
@@ -66,7 +66,7 @@ class RefusedTakePages(StaffAdmin):
         if not take.is_usable:
             self.message_user(request, shown.help, messages.ERROR)
             return redirect(back)
-        if not has_said_yes(request):
+        if not is_confirmed(request):
             effect = "If you use it, this is what listeners hear. It costs nothing: it is already paid for."
             title = f"Use this recording, {_named(take.clip)}"
             return self.ask(

@@ -35,7 +35,7 @@ from ttscache.reports.voices import (
 from ttscache.speech import VoiceRendition
 from ttscache.staff.badges import badges_of
 from ttscache.staff.clip_widgets import player
-from ttscache.staff.pages import ReadOnlyAdmin, has_said_yes
+from ttscache.staff.pages import ReadOnlyAdmin, is_confirmed
 from ttscache.staff.wording import being_made_in_words, in_words, listed, words_of
 from ttscache.warming import rendition_switch
 from ttscache.warming.time_estimate import seconds_to_make
@@ -146,7 +146,7 @@ class VoicesAdmin(ReadOnlyAdmin):
         model = _model(request)
         spec = self._candidate(model, request.GET.get("by", ""))
         planned = switch_plan(voice, spec)
-        if not has_said_yes(request, planned):
+        if not is_confirmed(request, planned):
             return self.ask_to_make(
                 request,
                 planned,
@@ -186,7 +186,7 @@ class VoicesAdmin(ReadOnlyAdmin):
 
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         rendition = self._pending(request, pk)
-        if not has_said_yes(request):
+        if not is_confirmed(request):
             return self.ask(
                 request,
                 title=f"Stop the change of {rendition.listener_voice} to {rendition.voice}",
@@ -205,7 +205,7 @@ class VoicesAdmin(ReadOnlyAdmin):
         rendition = self._pending(request, pk)
         progress = rendition_switch.progress_of_takeover(rendition)
         number = len(progress.failed)
-        if not has_said_yes(request):
+        if not is_confirmed(request):
             if not progress.is_stuck:
                 raise Http404
             return self.ask(
