@@ -1,4 +1,4 @@
-"""The background work of a web process, every few seconds: flush the ledger, read pins, follow removals.
+"""The background work of a web process, every few seconds: flush the ledger, read pins, follow invalidations.
 
 It saves queries on requests: a process knows which clips are published before they are requested.
 """
@@ -21,7 +21,7 @@ from ttscache.coordination.hosts import report_process
 from ttscache.delivery.waiting_room import waiting_room
 from ttscache.errors import Busy, TierError
 from ttscache.heap import never_look_again_at_what_is_loaded, return_free_memory
-from ttscache.maintenance.invalidation import LocalCopies
+from ttscache.maintenance.invalidation import InvalidationFollower
 from ttscache.models import Pin
 from ttscache.renditions import retirement
 from ttscache.renditions.current import refresh_renditions
@@ -46,7 +46,7 @@ class Housekeeping:
         self._flush_seconds = flush_seconds
         self._is_over = threading.Event()
         self._thread = OrmThread(target=self._run, name="housekeeping", daemon=True)
-        self._copies = LocalCopies(cache)
+        self._invalidations = InvalidationFollower(cache)
         self._pool_watch = PoolWatch()
         self._due: dict[str, float] = {}
         self._published: frozenset[str] | None = None
@@ -95,7 +95,7 @@ class Housekeeping:
         self._cache.ledger.flush()
         self._follow_settings()
         self._look_at_pins()
-        self._copies.forget_removed()
+        self._invalidations.follow()
         self._report()
         self._keep_popular_at_hand()
         if self._is_due("memory", MEMORY_SECONDS):

@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 SUCCESSES_KEPT = timedelta(days=7)
 FAILURES_KEPT = timedelta(days=30)
 # Processes read them every few seconds; one that was stopped for longer compares all its files instead.
-REMOVALS_KEPT = timedelta(days=7)
+INVALIDATIONS_KEPT = timedelta(days=7)
 REPLACED_KEPT = timedelta(days=30)  # twice as long as growth looks back
 BATCHES_KEPT = timedelta(days=30)  # far longer than any process retries a flush
 RUNS_KEPT = timedelta(days=30)
@@ -75,7 +75,7 @@ def _forget_what_has_expired() -> None:
     _delete(Pin.objects.filter(until__lt=Now()))
     _delete(Session.objects.filter(expire_date__lt=Now()))
     _delete(Replaced.objects.filter(replaced_at__lt=Now() - REPLACED_KEPT))
-    _delete(Invalidation.objects.filter(removed_at__lt=Now() - REMOVALS_KEPT))
+    _delete(Invalidation.objects.filter(removed_at__lt=Now() - INVALIDATIONS_KEPT))
     FlushedBatch.objects.filter(flushed_at__lt=Now() - BATCHES_KEPT).delete()
     ApiTokenDay.objects.filter(day__lt=(timezone.now() - TOKEN_DAYS_KEPT).date()).delete()
     Success.objects.filter(stopped__lt=Now() - SUCCESSES_KEPT).delete()

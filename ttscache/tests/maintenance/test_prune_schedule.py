@@ -233,7 +233,7 @@ def test_the_cleanup_deletes_old_runs_pins_and_invalidations(monkeypatch: pytest
     assert {run.scope for run in WarmRun.objects.all()} == {"29 done", "31 paused"}
     assert WarmItem.objects.count() == 4
     assert [run.days for run in PruneRun.objects.all()] == [29]
-    assert [removal.content_hash for removal in Invalidation.objects.all()] == ["29"]
+    assert [each.content_hash for each in Invalidation.objects.all()] == ["29"]
     assert [pin.content_hash for pin in Pin.objects.all()] == ["held"]
 
 

@@ -18,7 +18,7 @@ from ttscache.cache import GenerationJob, Hit
 from ttscache.coordination.leases import Leases
 from ttscache.errors import ProviderFailed
 from ttscache.generation.synthesizer import Synthesizer
-from ttscache.maintenance.invalidation import LocalCopies
+from ttscache.maintenance.invalidation import InvalidationFollower
 from ttscache.models import Clip, ClipFile, Invalidation, Lease, Spending, WarmItem, WarmRun
 from ttscache.reports.storage import GROWTH_DAYS, _bytes_a_day
 from ttscache.warming import ClipSpec, remaking, worker
@@ -110,26 +110,26 @@ def test_a_remake_that_no_tier_stores_leaves_the_old_clip(monkeypatch) -> None:
 
 def test_a_remake_drops_the_copies_of_other_processes() -> None:
     elsewhere = speech_cache()
-    copies = LocalCopies(elsewhere)
-    copies.forget_removed()
+    follower = InvalidationFollower(elsewhere)
+    follower.follow()
     forget()  # from here on this stands for another process
     speech_cache().generator.synthesizer = elsewhere.synthesizer
     make_again()
     assert elsewhere.find(REQUEST.content_hash).entry.audio == OLD  # type: ignore[union-attr]
-    copies.forget_removed()
+    follower.follow()
     assert elsewhere.find(REQUEST.content_hash).entry.audio == NEW  # type: ignore[union-attr]
 
 
 def test_a_late_copy_of_the_old_clip_is_dropped_after_a_remake() -> None:
     cache = speech_cache()
-    copies = LocalCopies(cache)
-    copies.forget_removed()
+    follower = InvalidationFollower(cache)
+    follower.follow()
     late = cache.find(REQUEST.content_hash)
     make_again()
-    copies.forget_removed()
+    follower.follow()
     for tier in cache.tiers.local:
         tier.put(late.entry)  # type: ignore[union-attr]
-    copies.forget_removed()
+    follower.follow()
     assert heard() == NEW
 
 
