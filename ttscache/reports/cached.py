@@ -21,7 +21,7 @@ def names_of_figures(scope: Scope) -> list[str]:
     """The names of all figures that a report on this scope takes from the cache."""
     past = [f"{name}:{scope.key}" for name in ("asked", "before", "sound", "spent")]
     in_voice = [f"heard:{scope.range.name}:{scope.voice}", f"never-heard:{scope.voice}"]
-    figures = [*past, *in_voice, "growth", "holdings", "irreplaceable", "last-takes"]
+    figures = [*past, *in_voice, "growth", "stored-kinds", "irreplaceable", "last-takes"]
     return [f"figures:{name}" for name in [*figures, f"not-asked-for:{conf().stale_days}"]]
 
 

@@ -69,12 +69,12 @@ def _lines(found: Report, *, shows_texts: bool) -> Iterator[Line]:
     for begin, spent, without in zip(found.scope.steps, money.spent_steps, money.without_steps, strict=True):
         yield "money", "over time", begin.isoformat(), "spent", round(spent, 6), "USD"
         yield "money", "over time", begin.isoformat(), "without the cache", round(without, 6), "USD"
-    yield from _holdings(found)
+    yield from _storage(found)
     yield from _heard(found, shows_texts=shows_texts)
     yield from _work(found)
 
 
-def _holdings(found: Report) -> Iterator[Line]:
+def _storage(found: Report) -> Iterator[Line]:
     space = found.storage
     yield "coverage", "published", "", "clips", found.coverage.total, ""
     yield "coverage", "published", "", "made", found.coverage.ready, ""

@@ -63,7 +63,7 @@ def missing_clips(voice: str = "") -> QuerySet[Clip]:
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class StoredKind:
     """The clips of one kind in one voice. `at_rest` counts those with audio; `stored_bytes` is their size."""
 
     kind: str
@@ -109,25 +109,25 @@ class Storage:
 
 def storage(scope: Scope) -> Storage:
     """Bytes at rest of all clips with audio in the scope's voice. Growth and limit are over all voices."""
-    known = remembered("holdings", _holdings, read=lambda rows: [Holding(*row) for row in rows])
+    known = remembered("stored-kinds", _stored_kinds, read=lambda rows: [StoredKind(*row) for row in rows])
     clips: dict[str, int] = {}
     sizes: dict[str, int] = {}
     reflections = 0
-    for holding in known.found:
-        if scope.voice and holding.voice != scope.voice:
+    for each in known.found:
+        if scope.voice and each.voice != scope.voice:
             continue
-        kind = kind_of(holding.kind)
-        clips[kind] = clips.get(kind, 0) + holding.at_rest
-        sizes[kind] = sizes.get(kind, 0) + holding.stored_bytes
-        reflections += holding.on_record if kind == "analysis" else 0
+        kind = kind_of(each.kind)
+        clips[kind] = clips.get(kind, 0) + each.at_rest
+        sizes[kind] = sizes.get(kind, 0) + each.stored_bytes
+        reflections += each.on_record if kind == "analysis" else 0
     growth = remembered("growth", _bytes_a_day, read=float).found
-    used = sum(holding.stored_bytes for holding in known.found)
-    voices = sorted({holding.voice for holding in known.found})
+    used = sum(each.stored_bytes for each in known.found)
+    voices = sorted({each.voice for each in known.found})
     limit = conf().storage_limit_bytes or None
     return Storage(clips, sizes, reflections, voices, growth, limit, used, known.as_of)
 
 
-def _holdings() -> list[tuple[str, str, int, int, int]]:
+def _stored_kinds() -> list[tuple[str, str, int, int, int]]:
     rows = (
         Clip.objects.order_by()
         .values_list("content_type", "voice")
