@@ -137,10 +137,10 @@ def _fill_hour(
         for outcome, count in outcomes.items():
             for bucket, part in _drawn(chance, count, LATENCIES[outcome]):
                 length = round(part * characters * chance.uniform(0.9, 1.1))
-                worth = 0 if outcome == "failed" else length * USD_A_MILLION
+                list_price = 0 if outcome == "failed" else length * USD_A_MILLION
                 row = usage[hour, kind, voice, outcome, bucket]
                 ahead = part if kind in MADE_AHEAD and outcome in TIERS else 0
-                counts = (part, length, part * characters * 600, worth, ahead)
+                counts = (part, length, part * characters * 600, list_price, ahead)
                 row[:] = map(sum, zip(row, counts, strict=True))
         made, failed = outcomes["generated"], outcomes["failed"]
         for outcome, calls in (("ok", made), ("provider_timeout", failed)):

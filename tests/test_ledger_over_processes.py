@@ -81,8 +81,8 @@ def expected_usage(requests: Iterable[Request]) -> Counter[tuple[object, ...]]:
     expected: Counter[tuple[object, ...]] = Counter()
     for one in requests:
         bucket = bisect_left(LATENCY_BUCKETS_MS, one.seconds * 1_000)
-        worth = 0 if one.outcome == "failed" else one.characters * 30
-        figures = (1, one.characters, one.audio_bytes, worth)
+        list_price = 0 if one.outcome == "failed" else one.characters * 30
+        figures = (1, one.characters, one.audio_bytes, list_price)
         for name, number in zip(FIGURES, figures, strict=True):
             expected[one.kind, one.voice, one.outcome, bucket, name] += number
     return +expected

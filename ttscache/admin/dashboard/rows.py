@@ -110,7 +110,7 @@ class MoneyChart:
         steps = list(zip(found.scope.steps, money.spent_steps, money.without_steps, strict=True))
         without = _since_counting_began(found, money.without_steps)
         *over, today = money.spent_steps
-        said = [f"{usd(spent)} spent, {usd(worth)} without saved audio" for _, spent, worth in steps]
+        said = [f"{usd(spent)} spent, {usd(full)} without saved audio" for _, spent, full in steps]
         return cls(
             high,
             charts.bars([*over, 0.0], scale),
@@ -120,8 +120,8 @@ class MoneyChart:
             charts.marks(without, scale),
             TimeAxis.of(found.scope, said),
             [
-                (begin, spending_list(found.scope, **of_step(begin, found.scope)), spent, worth)
-                for begin, spent, worth in reversed(steps)
+                (begin, spending_list(found.scope, **of_step(begin, found.scope)), spent, full)
+                for begin, spent, full in reversed(steps)
             ],
         )
 

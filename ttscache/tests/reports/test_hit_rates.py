@@ -75,12 +75,12 @@ def _record(chance: random.Random, clock: list[float], ledger: Ledger) -> list[R
     ledger.record_request(
         RequestedClip(f"{chance.getrandbits(128):032x}", kind, voice, model, characters), outcome, ms / 1e3, 9
     )
-    worth = 0 if outcome in ("failed", "fallback") else characters * PRICES[model]
-    requests = [Request(at, kind, voice, outcome, characters, worth, ms)]
+    list_price = 0 if outcome in ("failed", "fallback") else characters * PRICES[model]
+    requests = [Request(at, kind, voice, outcome, characters, list_price, ms)]
     if outcome in ("generated", "failed"):
         said = SpeechRequest(text="a" * characters, voice=voice, model=model)
-        ledger.record_call(said, kind, worth / 1e6, "ok" if worth else "provider_failed")
-        requests.append(Request(at, kind, voice, outcome, characters, worth, is_call=True))
+        ledger.record_call(said, kind, list_price / 1e6, "ok" if list_price else "provider_failed")
+        requests.append(Request(at, kind, voice, outcome, characters, list_price, is_call=True))
     return requests
 
 

@@ -126,7 +126,7 @@ def hits(requests: list[Request]) -> list[Request]:
     return [each for each in requests if each.is_hit]
 
 
-def worth(requests: list[Request]) -> float:
+def list_price(requests: list[Request]) -> float:
     return sum(each.characters for each in requests) * USD_A_CHARACTER
 
 
@@ -151,8 +151,8 @@ def test_every_number_of_the_dashboard_matches_5000_requests(
         of_kind = [each for each in mine if each.kind == kind]
         rate = percent(hits(of_kind), of_kind, by_money=by_money)
         assert number(shown(page, f"rate-{kind}")) == pytest.approx(rate, abs=0.051)
-    spent = worth([each for each in mine if each.outcome == "generated"])
-    without = worth([each for each in mine if each.outcome != "failed"])
+    spent = list_price([each for each in mine if each.outcome == "generated"])
+    without = list_price([each for each in mine if each.outcome != "failed"])
     assert number(shown(page, "spent")) == pytest.approx(spent, abs=0.0051)
     assert number(shown(page, "saved")) == pytest.approx(without - spent, abs=0.0051)
     for outcome in SOURCES:
