@@ -90,7 +90,7 @@ def _rate_in_words(rate: Rate) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class MoneyChart:
+class CostChart:
     """Spending as bars, and its price without saved audio as a dashed line."""
 
     high: float
@@ -103,13 +103,13 @@ class MoneyChart:
     rows: list[tuple[Any, str, float, float]]
 
     @classmethod
-    def of(cls, found: Report) -> MoneyChart:
-        money = found.money
-        high = max([*money.spent_steps, *money.without_steps, 0.0])
+    def of(cls, found: Report) -> CostChart:
+        costs = found.costs
+        high = max([*costs.spent_steps, *costs.without_steps, 0.0])
         scale = charts.Scale(0.0, high or 1.0)
-        steps = list(zip(found.scope.steps, money.spent_steps, money.without_steps, strict=True))
-        without = _since_counting_began(found, money.without_steps)
-        *over, today = money.spent_steps
+        steps = list(zip(found.scope.steps, costs.spent_steps, costs.without_steps, strict=True))
+        without = _since_counting_began(found, costs.without_steps)
+        *over, today = costs.spent_steps
         said = [f"{usd(spent)} spent, {usd(full)} without saved audio" for _, spent, full in steps]
         return cls(
             high,
@@ -155,7 +155,7 @@ class SourceRow:
 
 
 @dataclass(frozen=True, slots=True)
-class HeardRow:
+class MostHeardRow:
     heard: Heard
     players: list[Any]
     makes: list[tuple[str, str, str]]  # voice, price, address
@@ -165,7 +165,7 @@ class HeardRow:
     listed: str
 
     @classmethod
-    def of(cls, row: Heard, request: HttpRequest) -> HeardRow:
+    def of(cls, row: Heard, request: HttpRequest) -> MostHeardRow:
         def may(right: str) -> bool:
             return not right or request.user.has_perm(right)
 

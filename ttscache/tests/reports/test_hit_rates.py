@@ -19,7 +19,7 @@ from harness.report_rows import BEGINS, NOW
 from ttscache.accounting.ledger import Ledger, RequestedClip
 from ttscache.accounting.rollup import roll_up
 from ttscache.models import ContentType, Usage
-from ttscache.reports.costs import money
+from ttscache.reports.costs import costs
 from ttscache.reports.hit_rates import Rate, request_figures
 from ttscache.reports.scope import VIEWS, Scope
 from ttscache.speech import SpeechRequest
@@ -120,7 +120,7 @@ class TestFiveThousandRequests:
     @pytest.mark.parametrize(("name", "voice", "view"), EVERY_LOOK)
     def test_money_in_the_report_is_that_of_the_ledger(self, recorded, name, voice, view):
         scope = look(name, voice, view)
-        found = money(scope, request_figures(scope).list_price_microusd)
+        found = costs(scope, request_figures(scope).list_price_microusd)
         spent = sum(each.microusd for each in chosen(recorded, name, voice, calls=True))
         without = sum(each.microusd for each in chosen(recorded, name, voice))
         assert found.spent == pytest.approx(spent / 1e6)
