@@ -45,7 +45,7 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
     def narratives(self) -> QuerySet[Narrative]:
         narratives: QuerySet[Narrative] = super().get_queryset()
         # Templates read this property many times; the clips are looked up once.
-        if any(not hasattr(narrative, "sounds") for narrative in narratives):
+        if any(not hasattr(narrative, "clip_statuses") for narrative in narratives):
             add_clip_statuses(narratives)
             add_draft_changes(narratives, {self.instance.pk: self.changes})
             pace = paces()

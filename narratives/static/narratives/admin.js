@@ -85,17 +85,17 @@
   document.addEventListener("input", (event) => {
     const text = event.target.closest("textarea[name$='text']");
     const row = text?.closest(".narrative") ?? text?.form;
-    const sounds = row?.querySelector("[data-fresh].narrative-sounds");
-    if (!sounds) return;
+    const statuses = row?.querySelector("[data-fresh].clip-statuses");
+    if (!statuses) return;
     const isEdited = text.value !== text.defaultValue;
-    let note = sounds.parentElement.querySelector(".narrative-edited");
+    let note = statuses.parentElement.querySelector(".narrative-edited");
     if (isEdited && !note) {
       note = document.getElementById("narrative-edited").content.firstElementChild.cloneNode(true);
-      sounds.before(note);
+      statuses.before(note);
     }
     if (note) note.hidden = !isEdited;
     // On the parent, because the list of clips is replaced while clips are made.
-    sounds.parentElement.classList.toggle("is-edited", isEdited);
+    statuses.parentElement.classList.toggle("is-edited", isEdited);
   });
 
   // --- moving a narrative with its arrows, for people who cannot drag ---
