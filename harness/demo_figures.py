@@ -89,7 +89,7 @@ def seed(days: int, now: datetime | None = None) -> int:
             _fill_hour(
                 chance, hour, voice, progress=progress, requests=part * requests, tables=(usage, spending)
             )
-    starts = _sound_starts(usage)
+    starts = _playback_starts(usage)
     with transaction.atomic():
         USAGE.add(usage)
         SPENDING.add(spending)
@@ -155,7 +155,7 @@ def _drawn(chance: random.Random, count: int, buckets: Sequence[tuple[int, float
     return [(bucket, drawn.count(bucket)) for bucket in sorted(set(drawn))]
 
 
-def _sound_starts(usage: Counts) -> Counts:
+def _playback_starts(usage: Counts) -> Counts:
     """One playback start for each served clip, except people's own words, which no page plays."""
     chance = random.Random(SEED)  # a generator of its own, so that it does not change the other figures
     starts: Counts = defaultdict(lambda: [0])

@@ -77,7 +77,7 @@ def _is_out_of_use() -> Q:
 
 
 def _is_held() -> Exists:
-    """Pinned: the audio of a draft, a live or recently live text, a system clip, or a frequent reflection.
+    """Pinned: the audio of a draft, a live or recently live text, a system clip, or a popular reflection.
 
     The reflection bank and voices that are being prepared are pinned, too.
     """

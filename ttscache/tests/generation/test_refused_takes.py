@@ -126,7 +126,7 @@ def test_every_text_that_staff_wrote_is_authored(voice: FakeVoice, reason: str) 
         ("narrative", ()),  # free text of the API
         ("question", ()),
         ("analysis", ()),  # a reflection on what somebody said
-        ("analysis", (Pin.Reason.FREQUENT,)),
+        ("analysis", (Pin.Reason.POPULAR,)),
         ("analysis", (Pin.Reason.LIVE,)),
         ("response", ()),
         ("response", (Pin.Reason.LIVE, Pin.Reason.BANK)),

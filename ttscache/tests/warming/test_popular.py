@@ -84,7 +84,7 @@ def asked_for(
 
 
 def held() -> set[str]:
-    return set(Pin.objects.filter(reason=Pin.Reason.FREQUENT).values_list("content_hash", flat=True))
+    return set(Pin.objects.filter(reason=Pin.Reason.POPULAR).values_list("content_hash", flat=True))
 
 
 def hashes(*texts: str) -> set[str]:
@@ -218,7 +218,7 @@ class TestNightlyRun:
         run_nightly_task()
 
         assert held() == hashes(HARBOUR)
-        assert not Pin.objects.exclude(reason=Pin.Reason.FREQUENT).exists()
+        assert not Pin.objects.exclude(reason=Pin.Reason.POPULAR).exists()
 
     def test_a_popular_reflection_is_no_more_public_than_before(self) -> None:
         asked_for(house(MORNINGS), 3)
@@ -260,7 +260,7 @@ class TestFetchingPopularClips:
         speech_cache().tiers.permanent.put(
             entry(request.content_hash, bytes([number]) * size, audio_format="pcm")
         )
-        Pin.objects.create(content_hash=request.content_hash, reason=Pin.Reason.FREQUENT)
+        Pin.objects.create(content_hash=request.content_hash, reason=Pin.Reason.POPULAR)
         return request.content_hash
 
     def test_popular_clips_are_fetched_into_the_file_tier_without_a_call(
