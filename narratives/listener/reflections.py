@@ -26,7 +26,7 @@ from narratives.models import Journey, Narrative, PublicationEntry
 from narratives.reflections.bank import GENERAL
 from narratives.reflections.care import care_needed
 from narratives.reflections.model import reflection_model
-from narratives.reflections.question import AskedQuestion
+from narratives.reflections.question import Question
 from narratives.reflections.reflecting import Reflection, note_heard, reflect
 from ttscache.accounting.prices import chat_cost_usd
 from ttscache.api.base import JsonView, PublicView
@@ -142,15 +142,15 @@ class ReflectionsView(PublicView):
         entry = _entry_of_journey(given["narrative"])
         check_stranger_rate("reflection", given.get("session") or "", SLOW_DOWN, request, self)
         journey = entry.publication.journey
-        asked = AskedQuestion(
+        question = Question(
             text=entry.revision.text,
             theme=entry.theme or GENERAL,
             language=journey.language,
             voice=voice,
             heard=frozenset(filter(_HASH.fullmatch, given.get("heard") or ())),
         )
-        reflection = reflect(asked, answer, reflection_model(), level=level)
-        words = _words_and_sound(reflection, asked, journey, request, self)
+        reflection = reflect(question, answer, reflection_model(), level=level)
+        words = _words_and_sound(reflection, question, journey, request, self)
         return _answered(reflection, *words)
 
 
@@ -167,9 +167,9 @@ class AnalyzeView(JsonView):
         if level == "urgent":
             text = _urgent_words(data)[0]
             return Response({"success": True, "analysis": text}, headers={"Cache-Control": NEVER})
-        reflection, asked, journey = _analyzed(data, level, request, self, AnalyzeRequestSerializer)
-        text = reflection.text or _system_words(_slug_for(reflection), journey, asked.voice)[0]
-        note_heard(asked, reflection)
+        reflection, question, journey = _analyzed(data, level, request, self, AnalyzeRequestSerializer)
+        text = reflection.text or _system_words(_slug_for(reflection), journey, question.voice)[0]
+        note_heard(question, reflection)
         return Response({"success": True, "analysis": text}, headers={"Cache-Control": NEVER})
 
 
@@ -200,25 +200,25 @@ def _analyzed(
     request: Request,
     view: JsonView,
     serializer: type[AnalyzeRequestSerializer],
-) -> tuple[Reflection, AskedQuestion, Journey | None]:
+) -> tuple[Reflection, Question, Journey | None]:
     form = serializer(data=data)
     form.is_valid(raise_exception=True)
     given = form.validated_data
     voice = checked_voice(given.get("voice"), conf().listener_voices)
-    question = given.get("question") or ""
+    words = given.get("question") or ""
     check_stranger_rate("reflection", "", SLOW_DOWN, request, view)
-    entry = _question_with_words(question)
+    entry = _question_with_words(words)
     journey = entry.publication.journey if entry is not None else Journey.objects.live().first()
-    asked = AskedQuestion(
-        text=question,
+    question = Question(
+        text=words,
         theme=(entry.theme if entry is not None else "") or GENERAL,
         language=journey.language if journey is not None else "en",
         voice=voice,
     )
-    reflection = reflect(asked, data["answer"], reflection_model(), level=level)
+    reflection = reflect(question, data["answer"], reflection_model(), level=level)
     if reflection.source == "model":
-        _note_call(request, question + data["answer"], reflection.text)
-    return reflection, asked, journey
+        _note_call(request, words + data["answer"], reflection.text)
+    return reflection, question, journey
 
 
 def _note_call(request: Request, read: str, written: str) -> None:
@@ -294,16 +294,16 @@ def _entry_of_journey(pk: int) -> PublicationEntry:
 
 
 def _words_and_sound(
-    reflection: Reflection, asked: AskedQuestion, journey: Journey | None, request: Request, view: JsonView
+    reflection: Reflection, question: Question, journey: Journey | None, request: Request, view: JsonView
 ) -> tuple[str, dict[str, Any]]:
     if not reflection.text:
-        return _system_words(_slug_for(reflection), journey, asked.voice)
+        return _system_words(_slug_for(reflection), journey, question.voice)
     if reflection.is_personal:
-        before_start = cache(partial(begin_generation, request, view, asked.speech(reflection.text)))
-        return reflection.text, personal_sound(asked, reflection.text, before_start)
-    note_heard(asked, reflection)
+        before_start = cache(partial(begin_generation, request, view, question.speech(reflection.text)))
+        return reflection.text, personal_sound(question, reflection.text, before_start)
+    note_heard(question, reflection)
     try:
-        return reflection.text, shared_sound(asked, reflection.text)
+        return reflection.text, shared_sound(question, reflection.text)
     except Error:
         logger.warning("A reflection is answered without its sound: the database does not answer.")
         return reflection.text, no_sound(conf().audio_format)
