@@ -111,7 +111,7 @@ def waiting_view(pages: StaffAdmin, request: HttpRequest, object_id: int, operat
 
 def _ask(pages: StaffAdmin, request: HttpRequest, waiting: Waiting, operation: str) -> HttpResponse:
     missing, number = in_words(waiting.planned), waiting.publication.number
-    asked = {
+    questions = {
         "make": (waiting.verb, f"{missing} Version {number} goes live when all of them are ready."),
         "anyway": (
             "Publish now, audio follows",
@@ -124,7 +124,7 @@ def _ask(pages: StaffAdmin, request: HttpRequest, waiting: Waiting, operation: s
             "and its missing clips are not made.",
         ),
     }
-    verb, summary = asked[operation]
+    verb, summary = questions[operation]
     journey = waiting.publication.journey
     return pages.ask(
         request,

@@ -52,7 +52,7 @@ class ClipAdmin(DashboardPages, RefusedTakePages, ReadOnlyAdmin):
     Private clips are left out: a reflection may quote a listener until it is declared shareable.
     """
 
-    list_display = ("says", "sound", "kind", "lasts", "size", "made", "asked_for")
+    list_display = ("says", "sound", "kind", "lasts", "size", "made", "last_requested")
     list_filter = (
         ("voice", VoiceListFilter),
         "content_type",
@@ -77,7 +77,7 @@ class ClipAdmin(DashboardPages, RefusedTakePages, ReadOnlyAdmin):
                     "lasts",
                     "size",
                     "made",
-                    "asked_for",
+                    "last_requested",
                     "made_again",
                 )
             },
@@ -161,7 +161,7 @@ class ClipAdmin(DashboardPages, RefusedTakePages, ReadOnlyAdmin):
     lasts = column("Length", "duration_ms", length)
     size = column("Size", "audio_file_size", lambda size: filesizeformat(size) if size else "")
     made = column("Made", "stored_at", moment)
-    asked_for = column("Last asked for", "last_requested_at", moment)
+    last_requested = column("Last requested", "last_requested_at", moment)
 
     @admin.display(description="Make again")
     def made_again(self, clip: Clip) -> str:

@@ -84,18 +84,18 @@ class VoicesAdmin(ReadOnlyAdmin):
 
     def candidates_view(self, request: HttpRequest, voice: str) -> HttpResponse:
         """List the voices of the chosen model that could play this listener voice, with samples."""
-        asked = self._voice(request, voice)
+        chosen = self._voice(request, voice)
         models = models_to_choose()
         model = request.GET.get("model", "")
         if model not in models:
-            model = asked.live.model if asked.live.model in models else models[0]
+            model = chosen.live.model if chosen.live.model in models else models[0]
         rows = [(each, _players(each)) for each in candidates(voice, model)]
         missing = [clip for each, _ in rows for clip in each.samples if not clip.is_ready]
         return self._page(
             request,
             "candidates",
             title=f"Who plays {voice}?",
-            voice=asked,
+            voice=chosen,
             models=models,
             model=model,
             rows=rows,

@@ -89,10 +89,10 @@ def _while(*states: WarmRun.State) -> dict[str, str]:
 
 @admin.register(WarmRun)
 class WarmRunAdmin(ReadOnlyAdmin):
-    list_display = ("makes", "standing", "progress", "failures", "requested_by", "asked_for", "ended")
+    list_display = ("makes", "standing", "progress", "failures", "requested_by", "requested", "ended")
     list_filter = ("state",)
     search_fields = ("name", "scope", "requested_by")
-    fields = ("makes", "standing", "progress", "counts", "requested_by", "asked_for", "began", "ended")
+    fields = ("makes", "standing", "progress", "counts", "requested_by", "requested", "began", "ended")
     readonly_fields = fields
     inlines = (WarmItemInline,)
     actions_detail = ACTIONS
@@ -127,7 +127,7 @@ class WarmRunAdmin(ReadOnlyAdmin):
     def makes(self, run: WarmRun) -> str:
         return run.label
 
-    asked_for = column("Requested", "created_at", moment)
+    requested = column("Requested", "created_at", moment)
     began = column("Started", "started_at", moment)
     ended = column("Ended", "finished_at", moment)
 

@@ -95,14 +95,14 @@ def _warmed(usage: Iterable[UsageSum]) -> dict[str, Any]:
 
 def _by_content_type(usage: Iterable[UsageSum]) -> dict[str, Any]:
     """Figures of all four content types, requested or not."""
-    asked: dict[str, Counter[str]] = {kind: Counter() for kind in ContentType.values}
+    outcomes_by_kind: dict[str, Counter[str]] = {kind: Counter() for kind in ContentType.values}
     warmed: Counter[str] = Counter()
     for row in usage:
         kind = kind_of(row.content_type)
-        asked[kind][row.outcome] += row.requests
+        outcomes_by_kind[kind][row.outcome] += row.requests
         warmed[kind] += row.warmed_hits
     figures = {}
-    for kind, outcomes in asked.items():
+    for kind, outcomes in outcomes_by_kind.items():
         figures[kind] = {
             "requests": sum(outcomes.values()),
             "hits": sum(outcomes.get(outcome, 0) for outcome in HITS),

@@ -55,7 +55,7 @@ def has_audio(path: str = "") -> Q:
 IS_PRIVATE = Q(content_type=ContentType.RESPONSE) | Q(content_type=ContentType.ANALYSIS, is_shareable=False)
 
 
-_IS_ASKED_FOR = Exists(DailyRequests.objects.filter(content_hash=OuterRef("content_hash")))
+_IS_REQUESTED = Exists(DailyRequests.objects.filter(content_hash=OuterRef("content_hash")))
 
 
 class ClipQuerySet(models.QuerySet["Clip"]):
@@ -77,7 +77,7 @@ class ClipQuerySet(models.QuerySet["Clip"]):
 
     def never_played(self) -> Self:
         """Clips that were made ahead and never requested."""
-        return self.with_audio().filter(~_IS_ASKED_FOR, made_ahead=True)
+        return self.with_audio().filter(~_IS_REQUESTED, made_ahead=True)
 
     def with_last_request(self) -> Self:
         """Add `last_requested_at`: None for a clip that was only recorded or made ahead, and never requested.
@@ -85,8 +85,8 @@ class ClipQuerySet(models.QuerySet["Clip"]):
         `last_accessed_at` is the age by which a prune goes, and begins with the record itself.
         """
         is_prepared = Q(made_ahead=True) | Q(stored_at__isnull=True)
-        asked = Case(When(is_prepared & ~_IS_ASKED_FOR, then=None), default=F("last_accessed_at"))
-        return self.annotate(last_requested_at=asked)
+        last_requested_at = Case(When(is_prepared & ~_IS_REQUESTED, then=None), default=F("last_accessed_at"))
+        return self.annotate(last_requested_at=last_requested_at)
 
     def unexamined(self) -> Self:
         """Clips of the earlier system whose bytes have not been checked yet."""

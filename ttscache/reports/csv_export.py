@@ -92,8 +92,8 @@ def _storage(found: Report) -> Iterator[Line]:
         what = f"from {kept.from_day.isoformat()} on" if kept.from_day else "now"
         yield "cannot be made again", what, "", "clips", kept.clips, ""
         yield "cannot be made again", what, "", "at rest", kept.stored_bytes, "bytes"
-    if found.not_asked_for is not None:
-        stale = found.not_asked_for.found
+    if found.stale_total is not None:
+        stale = found.stale_total.found
         yield "not asked for", "all", "", "clips", stale.clips, ""
         yield "not asked for", "all", "", "at rest", stale.stored_bytes, "bytes"
         yield "not asked for", "all", "", "to make again", round(stale.usd, 6), "USD"

@@ -141,7 +141,7 @@ class RequestFigures:
 
 def request_figures(scope: Scope) -> RequestFigures:
     """Count the requests of the scope. The database groups them, so few rows are read. Raises Error."""
-    rows = rows_in(scope, "asked", partial(_rows, scope))
+    rows = rows_in(scope, "requests", partial(_rows, scope))
     number = len(scope.steps)
     rate = Rate(view=scope.view)
     kinds = {name: _rate(scope, name) for name in ContentType.values}

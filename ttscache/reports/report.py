@@ -22,13 +22,13 @@ from ttscache.reports.scope import Scope
 from ttscache.reports.storage import (
     Irreplaceable,
     NeverHeard,
-    NotAskedFor,
     PublishedCoverage,
+    StaleTotal,
     Storage,
     irreplaceable,
     never_heard,
-    not_asked_for,
     published_coverage,
+    stale_total,
     storage,
 )
 from ttscache.reports.time_to_sound import TimeToSound, time_to_sound
@@ -44,7 +44,7 @@ class Report:
     coverage: PublishedCoverage
     storage: Storage
     never_heard: CachedResult[NeverHeard]
-    not_asked_for: CachedResult[NotAskedFor] | None
+    stale_total: CachedResult[StaleTotal] | None
     irreplaceable: list[Irreplaceable]
     most_heard: MostHeard
     runs: list[RunProgress]
@@ -85,7 +85,7 @@ def _report(scope: Scope, *, hidden: bool) -> Report:
         coverage=covered,
         storage=space,
         never_heard=never_heard(scope),
-        not_asked_for=not_asked_for(),
+        stale_total=stale_total(),
         irreplaceable=irreplaceable(retirements),
         most_heard=most_heard(scope, space.reflections_on_record, hidden=hidden),
         runs=runs(),

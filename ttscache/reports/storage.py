@@ -190,7 +190,7 @@ def _irreplaceable_by_model() -> list[tuple[str, int, int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class NotAskedFor:
+class StaleTotal:
     """The clips that a prune would remove, their bytes at rest, and the price to make them again."""
 
     clips: int
@@ -198,26 +198,26 @@ class NotAskedFor:
     usd: float
 
 
-def note_not_asked_for(days: int, found: Stale) -> None:
+def note_stale_total(days: int, found: Stale) -> None:
     """Cache what a search after a prune found, for the dashboard."""
-    total = NotAskedFor(len(found.content_hashes), found.freed_bytes, found.remake_cost_usd)
-    keep_result(_not_asked_for(days), asdict(total))
+    total = StaleTotal(len(found.content_hashes), found.freed_bytes, found.remake_cost_usd)
+    keep_result(_stale_name(days), asdict(total))
 
 
-def not_asked_for() -> CachedResult[NotAskedFor] | None:
+def stale_total() -> CachedResult[StaleTotal] | None:
     """The count noted last, in all voices; None if there is none. Raises Error.
 
     A page never counts them itself: that would read through a million clips.
     """
     # The figure is a convenience: without the cache the dashboard shows the rest.
     try:
-        return kept_result(_not_asked_for(conf().stale_days), lambda plain: NotAskedFor(**plain))
+        return kept_result(_stale_name(conf().stale_days), lambda plain: StaleTotal(**plain))
     except cache_errors():
         return None
 
 
-def _not_asked_for(days: int) -> str:
-    return f"figures:not-asked-for:{days}"
+def _stale_name(days: int) -> str:
+    return f"figures:stale-total:{days}"
 
 
 @dataclass(frozen=True, slots=True)

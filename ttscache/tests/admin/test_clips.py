@@ -76,7 +76,7 @@ class TestClips:
         recorded, asked_earlier = clip_of("About work"), made(clip_of("About love"))
         DailyRequests.objects.create(content_hash=heard.content_hash, day=timezone.now().date(), requests=1)
         rows = admin_client.get(f"{CLIPS}?o=7").context["cl"].result_list
-        assert {row.pk: ClipAdmin(Clip, site).asked_for(row) for row in rows} == {
+        assert {row.pk: ClipAdmin(Clip, site).last_requested(row) for row in rows} == {
             heard.pk: moment(heard.last_accessed_at),
             unheard.pk: "",
             recorded.pk: "",

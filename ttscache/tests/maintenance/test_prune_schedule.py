@@ -21,7 +21,7 @@ from harness.clips import speech
 from ttscache import tasks
 from ttscache.maintenance import pruning
 from ttscache.models import Clip, Invalidation, Lease, Pin, PruneBatch, PruneRun, WarmItem, WarmRun
-from ttscache.reports.storage import NotAskedFor, not_asked_for
+from ttscache.reports.storage import StaleTotal, stale_total
 from ttscache.staff.badges import PRUNE_BADGES
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -91,11 +91,11 @@ def closing_connections(act: Callable[[], object]) -> Callable[[], None]:
 def test_a_prune_counts_the_next_stale_clips_at_its_end() -> None:
     cache.clear()
     stale_clips(2)
-    assert not_asked_for() is None
+    assert stale_total() is None
     tasks.prune()
-    counted = not_asked_for()
+    counted = stale_total()
     assert counted is not None
-    assert counted.found == NotAskedFor(0, 0, 0)
+    assert counted.found == StaleTotal(0, 0, 0)
 
 
 def test_the_nightly_prune_removes_stale_clips_and_reports_them() -> None:
@@ -186,7 +186,7 @@ def test_a_task_for_an_ended_prune_does_nothing() -> None:
     stale_clips(3)
     run = PruneRun.objects.create(days=90, state=PruneRun.State.STOPPED)
     tasks.prune(str(run.pk))
-    assert not_asked_for() is None
+    assert stale_total() is None
 
 
 def test_the_badge_of_an_abandoned_prune_says_what_was_removed() -> None:

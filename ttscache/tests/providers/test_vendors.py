@@ -141,7 +141,7 @@ class TestFormat:
             tried.append(vendor.format_for(speech))
             error = vendor.refusal(refusal, 400, speech, tried[-1])
             assert isinstance(error, FormatRefused)
-            if not error.is_to_be_asked_again:
+            if not error.is_to_be_retried:
                 break
         assert tried == ["mp3", "pcm", "wav"]
 

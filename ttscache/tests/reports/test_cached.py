@@ -20,7 +20,7 @@ from django.utils import timezone
 from ttscache.adaptive_cache import key_of
 from ttscache.maintenance.pruning import Stale
 from ttscache.reports.cached import remembered
-from ttscache.reports.storage import NotAskedFor, not_asked_for, note_not_asked_for
+from ttscache.reports.storage import StaleTotal, note_stale_total, stale_total
 
 pytestmark = pytest.mark.django_db
 
@@ -141,11 +141,11 @@ def test_a_cached_report_of_another_shape_is_computed_anew(stored: object) -> No
 
 
 def test_an_unreadable_cached_note_counts_as_absent() -> None:
-    note_not_asked_for(90, Stale((), 0, 0.0, 0))
-    assert (noted := not_asked_for()) is not None
-    assert noted.found == NotAskedFor(0, 0, 0.0)
+    note_stale_total(90, Stale((), 0, 0.0, 0))
+    assert (noted := stale_total()) is not None
+    assert noted.found == StaleTotal(0, 0, 0.0)
     make_unreadable()
-    assert not_asked_for() is None
+    assert stale_total() is None
 
 
 def test_dashboard_opens_with_an_unreadable_cache(admin_client: Client) -> None:
