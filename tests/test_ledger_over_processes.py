@@ -113,7 +113,7 @@ def written_clips(site: WebServer, among: Iterable[str]) -> Counter[str]:
     found = query(
         site, "SELECT content_hash, sum(requests) FROM ttscache_dailyrequests GROUP BY content_hash"
     )
-    return Counter({content_hash: int(asked) for content_hash, asked in found if content_hash in wanted})
+    return Counter({content_hash: int(count) for content_hash, count in found if content_hash in wanted})
 
 
 def days_of(site: WebServer) -> set[str]:

@@ -28,10 +28,10 @@ def count(ledger: Ledger, chance: random.Random, requests: int) -> None:
         kind = chance.choice(ContentType.values)
         voice = chance.choice(["nova", "onyx"])
         clip = f"{chance.randrange(5):032x}"
-        asked = RequestedClip(clip, kind, voice, "tts-1-hd", chance.randrange(1, 300))
+        requested = RequestedClip(clip, kind, voice, "tts-1-hd", chance.randrange(1, 300))
         seconds, audio_bytes = chance.choice([0.001, 0.1, 3]), chance.randrange(1_000)
         ledger.record_request(
-            asked, chance.choice(OUTCOMES), seconds, audio_bytes, made_ahead=chance.random() < 0.5
+            requested, chance.choice(OUTCOMES), seconds, audio_bytes, made_ahead=chance.random() < 0.5
         )
         request = SpeechRequest(text="x" * chance.randrange(1, 99), voice=voice, model="tts-1-hd")
         ledger.record_call(request, kind, 0.01, chance.choice(["ok", "provider_timeout"]))
@@ -44,7 +44,7 @@ def ledger_at(chance: random.Random, newest: datetime, days: int) -> Ledger:
     def jump() -> float:
         return (newest - timedelta(hours=chance.randrange(24 * days))).timestamp()
 
-    return Ledger(lambda asked: asked.characters * 30 / 1e6, clock=jump)
+    return Ledger(lambda requested: requested.characters * 30 / 1e6, clock=jump)
 
 
 def fill(days: int = 480, requests: int = 1_500) -> None:

@@ -74,13 +74,13 @@ def test_a_report_that_took_two_seconds_is_fresh_for_eighty(find_slowly: Callabl
 
 
 @pytest.mark.parametrize(
-    ("age", "is_asked_anew"),
+    ("age", "is_counted_anew"),
     [((2, 0), True), ((2, 4.5), False), ((4, 4.5), True), ((0, 0), False)],
     ids=["quick and old", "slow and young", "slow and old", "quick and young"],
 )
 def test_an_expired_report_is_shown_while_it_is_refreshed(
     age: tuple[int, float],
-    is_asked_anew: bool,
+    is_counted_anew: bool,
     started: list[Any],
     find_slowly: Callable[[float], Any],
     go_forward: Callable[[timedelta], None],
@@ -89,7 +89,7 @@ def test_an_expired_report_is_shown_while_it_is_refreshed(
     find_slowly(took_seconds)
     go_forward(timedelta(minutes=minutes))
     assert remembered("sum", lambda: "found").found == "known"
-    assert bool(started) is bool(cache.get(REFRESHING)) is is_asked_anew
+    assert bool(started) is bool(cache.get(REFRESHING)) is is_counted_anew
 
 
 def test_a_report_older_than_a_day_is_not_shown(

@@ -56,7 +56,7 @@ PRICES = {"tts-1": 15, "tts-1-hd": 30}
 def recorded(django_db_setup: None, django_db_blocker: Any) -> Iterator[list[Request]]:
     """Record 5,000 requests in the real ledger, and roll up old hours as every night."""
     chance, clock = random.Random(5_000), [0.0]
-    ledger = Ledger(lambda asked: asked.characters * PRICES[asked.model] / 1e6, clock=lambda: clock[0])
+    ledger = Ledger(lambda clip: clip.characters * PRICES[clip.model] / 1e6, clock=lambda: clock[0])
     with django_db_blocker.unblock():
         requests = [request for _ in range(5_000) for request in _record(chance, clock, ledger)]
         assert ledger.flush()

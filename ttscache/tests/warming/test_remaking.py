@@ -48,11 +48,11 @@ class WatchedLeases(Leases):
 
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds)
-        self.is_asked = threading.Event()
+        self.is_tried = threading.Event()
 
     def holder(self, name: str) -> Lease | None:
         found = super().holder(name)
-        self.is_asked.set()
+        self.is_tried.set()
         return found
 
 
@@ -182,7 +182,7 @@ def test_a_remake_follows_a_lease_that_made_nothing_and_makes_the_clip(voice) ->
     held = leases.acquire(REQUEST.content_hash)
     assert held is not None
     making = speech_cache().generate(GenerationJob(REQUEST, "question", newer_than=timezone.now()))
-    assert leases.is_asked.wait(30), "it follows"
+    assert leases.is_tried.wait(30), "it follows"
     leases.release(held)
     assert making.recording.result().audio == NEW
 
@@ -218,9 +218,9 @@ def test_a_remake_with_equal_bytes_changes_nothing(voice) -> None:
 
 
 def test_a_remake_accepts_a_clip_made_since_it_was_requested(voice) -> None:
-    asked = timezone.now()
-    Clip.objects.update(stored_at=asked + timedelta(seconds=1))
-    speech_cache().generate(GenerationJob(REQUEST, "question", newer_than=asked)).recording.result()
+    requested_at = timezone.now()
+    Clip.objects.update(stored_at=requested_at + timedelta(seconds=1))
+    speech_cache().generate(GenerationJob(REQUEST, "question", newer_than=requested_at)).recording.result()
     assert voice.calls == []
 
 

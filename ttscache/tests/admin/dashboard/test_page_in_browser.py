@@ -53,15 +53,15 @@ class Request:
 def recorded() -> list[Request]:
     """Record 5,000 requests of the last two days, and the calls that some of them took, in the ledger."""
     chance, clock = random.Random(5_000), [0.0]
-    ledger = Ledger(lambda asked: asked.characters * USD_A_CHARACTER, clock=lambda: clock[0])
+    ledger = Ledger(lambda requested: requested.characters * USD_A_CHARACTER, clock=lambda: clock[0])
     today = timezone.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     requests = []
     for _ in range(5_000):
         clock[0] = moment(chance, today).timestamp()
         requests.append(request := some_request(chance))
         content_hash = f"{chance.getrandbits(128):032x}"
-        asked = RequestedClip(content_hash, request.kind, request.voice, "tts-1-hd", request.characters)
-        ledger.record_request(asked, request.outcome, request.ms / 1e3, 9)
+        requested = RequestedClip(content_hash, request.kind, request.voice, "tts-1-hd", request.characters)
+        ledger.record_request(requested, request.outcome, request.ms / 1e3, 9)
         if request.outcome == "generated":
             said = SpeechRequest(text="a" * request.characters, voice=request.voice, model="tts-1-hd")
             ledger.record_call(said, request.kind, request.characters * USD_A_CHARACTER, "ok")
