@@ -18,7 +18,7 @@ from ttscache.coordination import hosts
 from ttscache.coordination.processes import is_process_alive
 from ttscache.delivery import edge_log
 from ttscache.errors import Busy, TierError
-from ttscache.maintenance import adopted_clips, cleanup, pruning, relocation
+from ttscache.maintenance import adopted_clips, pruning, relocation, upkeep
 from ttscache.models import Clip, PruneRun
 from ttscache.monitoring import alerts
 from ttscache.renditions import retirement
@@ -99,8 +99,8 @@ def prune(run_id: str = "") -> None:
 
 
 def clean_up() -> None:
-    """Runs once a day by schedule."""
-    cleanup.tidy()
+    """The daily upkeep. Runs once a day by a schedule, which has this name."""
+    upkeep.do_upkeep()
     settings_changes.forget_installations()
 
 

@@ -102,7 +102,7 @@ def keep_take(job: GenerationJob, error: SpeechError) -> None:
 
 
 def forget_take(content_hash: str) -> None:
-    """Remove the refused recording of a clip that has been made. A failure waits for the nightly clean-up."""
+    """Remove the refused recording of a clip that has been made. A failure waits for the daily upkeep."""
     try:
         with transaction.atomic():
             RefusedTake.objects.filter(clip__content_hash=content_hash).delete()

@@ -19,7 +19,7 @@ from ttscache.cache import ClipInTheMaking, GenerationJob
 from ttscache.errors import BrokenAudio, Busy, ProviderFailed, RefusedAudio, Reworded, SpeechError
 from ttscache.generation import refused_takes
 from ttscache.generation.synthesizer import Synthesizer
-from ttscache.maintenance import cleanup
+from ttscache.maintenance import upkeep
 from ttscache.maintenance.integrity import findings
 from ttscache.models import Clip, Lease, Pin, RefusedTake
 from ttscache.pins import replace_pins
@@ -209,10 +209,10 @@ def test_the_listener_gets_the_usual_answer_if_the_recording_cannot_be_kept(voic
 def test_a_refused_recording_is_removed_after_seven_days(voice: FakeVoice) -> None:
     refused(voice, SILENT)
     RefusedTake.objects.update(made_at=timezone.now() - timedelta(days=6, hours=23))
-    cleanup.tidy()
+    upkeep.do_upkeep()
     assert RefusedTake.objects.exists()
     RefusedTake.objects.update(made_at=timezone.now() - timedelta(days=7, minutes=1))
-    cleanup.tidy()
+    upkeep.do_upkeep()
     assert not RefusedTake.objects.exists()
 
 
@@ -230,11 +230,11 @@ def test_a_refused_recording_goes_once_the_clip_is_made(voice: FakeVoice) -> Non
     assert not RefusedTake.objects.exists()
 
 
-def test_the_cleanup_removes_the_recording_of_a_clip_that_an_import_brought(voice: FakeVoice) -> None:
+def test_the_upkeep_removes_the_take_of_a_clip_that_an_import_brought(voice: FakeVoice) -> None:
     refused(voice, SILENT)
     Clip.objects.update(stored_at=timezone.now() + timedelta(seconds=1))
     assert not RefusedTake.objects.undecided().exists()
-    cleanup.tidy()
+    upkeep.do_upkeep()
     assert not RefusedTake.objects.exists()
 
 

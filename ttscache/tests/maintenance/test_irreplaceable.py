@@ -424,7 +424,7 @@ def test_clips_of_a_retired_model_move_to_the_bucket_and_back_and_none_is_lost(c
 
 # --- other nightly tasks ------------------------------------------------------------------------------------
 @pytest.mark.usefixtures("retired")
-def test_the_cleanup_and_the_examination_leave_irreplaceable_clips_alone(clip: Clip) -> None:
+def test_the_upkeep_and_the_examination_leave_irreplaceable_clips_alone(clip: Clip) -> None:
     Clip.objects.update(adopted_at=LONG_AGO, checksum="")
     ClipFile.objects.update(file_data=b"damaged")
     ended = timezone.now() - timedelta(days=31)

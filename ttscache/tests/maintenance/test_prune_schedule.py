@@ -213,9 +213,9 @@ def test_a_stopping_cluster_starts_no_prune(monkeypatch: pytest.MonkeyPatch) -> 
     assert not PruneRun.objects.exists()
 
 
-# --- the clean-up of old rows ------------------------------------------------------------------------------
-def test_the_cleanup_deletes_old_runs_pins_and_invalidations(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ttscache.maintenance.cleanup.BATCH", 1)
+# --- the upkeep of old rows ------------------------------------------------------------------------------
+def test_the_upkeep_deletes_old_runs_pins_and_invalidations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ttscache.maintenance.upkeep.BATCH", 1)
     stale_clips(2)
     for days, state in ((31, "done"), (29, "done"), (31, "paused")):
         ended = timezone.now() - timedelta(days=days)
@@ -237,7 +237,7 @@ def test_the_cleanup_deletes_old_runs_pins_and_invalidations(monkeypatch: pytest
     assert [pin.content_hash for pin in Pin.objects.all()] == ["held"]
 
 
-def test_the_cleanup_deletes_plans_that_nobody_confirmed_within_a_day_and_no_running_prune() -> None:
+def test_the_upkeep_deletes_plans_that_nobody_confirmed_within_a_day_and_no_running_prune() -> None:
     stale_clips(2)
     plans = [pruning.plan_prune(pruning.find_stale(90), 90, name) for name in ("new", "old", "confirmed")]
     pruning.confirm_prune(plans[2].pk, "confirmed")

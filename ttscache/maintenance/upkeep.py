@@ -1,4 +1,7 @@
-"""The daily clean-up: roll up old counts, and delete rows that nobody needs any more."""
+"""The daily upkeep of the database: roll up old counts, and delete rows that nobody needs any more.
+
+Staff pages call a prune a clean-up; this is another job, and deletes no clip.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ TOKEN_DAYS_KEPT = timedelta(days=90)
 BATCH = 500
 
 
-def tidy() -> None:
+def do_upkeep() -> None:
     """Do the daily steps. Each can be cut off, and is done again tomorrow. Raises Error.
 
     A step that fails holds up no other one; the first error is raised after the last step.
@@ -129,8 +132,8 @@ def _forget_the_dead() -> None:
     hosts.forget_the_dead()  # also deletes leases of dead processes and expired cooldowns
 
 
-def _tidy_above() -> None:
-    hooks.installed().tidy_daily()
+def _do_upkeep_above() -> None:
+    hooks.installed().do_upkeep()
 
 
 _STEPS: tuple[Callable[[], object], ...] = (
@@ -140,5 +143,5 @@ _STEPS: tuple[Callable[[], object], ...] = (
     remove_old_takes,
     _forget_what_has_expired,
     _forget_the_dead,
-    _tidy_above,
+    _do_upkeep_above,
 )
