@@ -104,7 +104,7 @@ class SpeechCache:
         return self.generator.generate_privately(request)
 
     def accept(self, take: RefusedTake) -> Entry:
-        """Make a refused recording the clip, in all tiers. Raises SpeechError, and Error."""
+        """Make a refused take the clip, in all tiers. Raises SpeechError, and Error."""
         return accept_take(take, self.tiers, self.leases)
 
     def fall_back(

@@ -49,7 +49,7 @@ class Waiting:
 
     @property
     def failures(self) -> list[tuple[Clip, str, ShownTake | None]]:
-        """Each clip that could not be made, why, and the recording that was refused, if any."""
+        """Each clip that could not be made, why, and the take that was refused, if any."""
         badges = self.badges
         failed = [clip for clip in self.planned.missing if badges[clip.content_hash].word == FAILED.word]
         takes = undecided_takes(failed)

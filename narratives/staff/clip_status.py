@@ -77,7 +77,7 @@ class ClipStatus:
     title: str
     remade: Badge | None = None  # set while it is being made again, or if that failed
     changed: str = ""  # why it is out of date, and since when
-    refused: ShownTake | None = None  # a recording that a check refused, if it waits for a decision
+    refused: ShownTake | None = None  # a take that a check refused, if it waits for a decision
     is_model_retired: bool = False  # its voice model has been switched off, so no clip can be made
 
     @property

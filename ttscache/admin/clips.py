@@ -189,7 +189,7 @@ class ClipAdmin(DashboardPages, RefusedTakePages, ReadOnlyAdmin):
         return format_html('{} <span class="clip-reason">{}</span>', heard, why) if why else heard
 
     def get_fieldsets(self, request: HttpRequest, obj: Clip | None = None) -> Any:
-        """Show the refused recording only where there is one."""
+        """Show the refused take only where there is one."""
         if obj is not None and undecided_takes([obj]):
             return self.fieldsets
         (name, first), *rest = self.fieldsets
