@@ -18,16 +18,17 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from narratives import safety
 from narratives.content.loading import DEFAULT_CONTENT
 from narratives.listener.api import AudioSerializer
 from narratives.listener.playlist import described_audio, with_cues
 from narratives.listener.reflection_sound import no_sound, personal_sound, shared_sound
 from narratives.models import Journey, Narrative, PublicationEntry
 from narratives.reflections.bank import GENERAL
-from narratives.reflections.care import care_needed
 from narratives.reflections.model import reflection_model
 from narratives.reflections.question import Question
 from narratives.reflections.reflecting import Reflection, note_heard, reflect
+from narratives.safety import Level
 from ttscache.accounting.prices import chat_cost_usd
 from ttscache.api.base import JsonView, PublicView
 from ttscache.api.errors import ErrorSerializer
@@ -97,7 +98,7 @@ class ReflectionSerializer(serializers.Serializer[Any]):
     success = serializers.BooleanField()
     text = serializers.CharField()
     source = serializers.ChoiceField(choices=["model", "bank", "safety"])  # type: ignore[assignment]
-    level = serializers.ChoiceField(choices=["none", "grief", "heavy", "urgent"])
+    level = serializers.ChoiceField(choices=[str(each) for each in Level])
     reused = serializers.BooleanField(help_text="The model has chosen one that was said before.")
     audio = ReflectionAudioSerializer()
 
@@ -132,7 +133,7 @@ class ReflectionsView(PublicView):
         data = json_object(request)
         # Before anything else can go wrong, or somebody be told to wait.
         answer, level = _gated_answer(data, request, self)
-        if level == "urgent":
+        if level is Level.URGENT:
             words = _system_words(SAFETY, data.get("narrative"), data.get("voice"))
             return _answered(Reflection("", "safety", level), *words)
         form = ReflectionRequestSerializer(data=data)
@@ -164,7 +165,7 @@ class AnalyzeView(JsonView):
         """Reflects on an answer to any question. The same gate and rules hold as for /api/reflections."""
         data = json_object(request)
         _, level = _gated_answer(data, request, self)  # first of all, as in /api/reflections
-        if level == "urgent":
+        if level is Level.URGENT:
             text = _urgent_words(data)[0]
             return Response({"success": True, "analysis": text}, headers={"Cache-Control": NEVER})
         reflection, question, journey = _analyzed(data, level, request, self, AnalyzeRequestSerializer)
@@ -185,7 +186,7 @@ class AnalyzeAndSpeakView(JsonView):
         """Reflects on an answer to any question, and says where the sound is."""
         data = json_object(request)
         _, level = _gated_answer(data, request, self)  # first of all, as in /api/reflections
-        if level == "urgent":
+        if level is Level.URGENT:
             text, audio = _urgent_words(data)
         else:
             analyzed = _analyzed(data, level, request, self, AnalyzeAndSpeakRequestSerializer)
@@ -196,7 +197,7 @@ class AnalyzeAndSpeakView(JsonView):
 
 def _analyzed(
     data: dict[str, Any],
-    level: str,
+    level: Level,
     request: Request,
     view: JsonView,
     serializer: type[AnalyzeRequestSerializer],
@@ -246,7 +247,7 @@ def _question_with_words(text: object) -> PublicationEntry | None:
     return questions.select_related("revision", "publication__journey").first()
 
 
-def _gated_answer(data: dict[str, Any], request: Request, view: JsonView) -> tuple[str, str]:
+def _gated_answer(data: dict[str, Any], request: Request, view: JsonView) -> tuple[str, Level]:
     """The answer and its level. Raises EmptyAnswer, Throttled, or AnswerTooLong.
 
     It comes before the serializer, whose messages are for programs. An answer that is too long is refused
@@ -256,12 +257,12 @@ def _gated_answer(data: dict[str, Any], request: Request, view: JsonView) -> tup
     if not isinstance(answer, str) or not answer.strip():
         raise EmptyAnswer
     if len(answer) <= MOST_ANSWER_CHARACTERS:
-        return answer, care_needed(answer)
+        return answer, safety.level(answer)
     # The gate reads it for longer than any other answer, so this caller is counted first.
     check_stranger_rate("reflection", "", SLOW_DOWN, request, view)
     for part in _parts_for_the_gate(answer):
-        if care_needed(part) == "urgent":
-            return answer, "urgent"
+        if safety.level(part) is Level.URGENT:
+            return answer, Level.URGENT
     raise AnswerTooLong
 
 

@@ -79,7 +79,7 @@ class KindChart:
             charts.line(values, scale),
             charts.open_end(values, scale),
             charts.marks(values, scale),
-            charts.level(target, scale) if target else "",
+            charts.horizontal(target, scale) if target else "",
             usage_list(scope, content_type__exact=kind.name),
             TimeAxis.of(scope, [_rate_in_words(rate) for rate in kind.steps]),
         )
