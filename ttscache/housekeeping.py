@@ -35,7 +35,7 @@ PINS_SECONDS, ALL_PINS_SECONDS = 10, 60
 REPORT_SECONDS = 20
 MEMORY_SECONDS = 10
 LAST_RECORDINGS_SECONDS = 4  # how long a stopping process waits for clips in the making,
-LAST_BOOKINGS_SECONDS = 1  # and then for their requests to be counted
+LAST_COUNTS_SECONDS = 1  # and then for their requests to be counted
 
 
 class Housekeeping:
@@ -74,7 +74,7 @@ class Housekeeping:
         prefetch.stop_prefetching()
         self._thread.join(timeout=2)
         self._cache.finish_recordings(LAST_RECORDINGS_SECONDS)
-        waiting_room().wait_until_empty(LAST_BOOKINGS_SECONDS)
+        waiting_room().wait_until_empty(LAST_COUNTS_SECONDS)
         self._cache.leases.close()
         self._cache.ledger.flush()
 

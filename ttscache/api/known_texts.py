@@ -77,7 +77,7 @@ def _respond_while_making(meter: Meter, speech: SpeechRequest) -> HttpResponseBa
 
 
 def _speech_and_kind_of(request: HttpRequest) -> tuple[SpeechRequest, ContentType] | None:
-    """The speech asked for; None for callers who may not hear every clip, and for a person's own words."""
+    """The requested speech; None for callers who may not hear every clip, and for a person's own words."""
     if not _may_hear_every_clip(request):
         return None
     # Once read this way, the body is still there for the view.

@@ -52,7 +52,7 @@ class WarmRun(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     paused_because = models.CharField(max_length=200, choices=Pause, default="", blank=True)
     paused_by = models.CharField(max_length=150, default="", blank=True)  # the person, if staff paused it
-    requested_by = models.CharField(max_length=150, default="", blank=True)  # a person, or what asked instead
+    requested_by = models.CharField(max_length=150, default="", blank=True)  # a person, or a program
 
     objects: ClassVar[models.Manager[WarmRun]] = WarmRunQuerySet.as_manager()
 

@@ -59,7 +59,7 @@
   // --- estimating a text while it is written ---
   const ESTIMATE_MS = 400;
   const waiting = new WeakMap(); // the timer of each text
-  const asked = new WeakMap(); // the number of requests per text, to drop late answers
+  const requests = new WeakMap(); // the number of requests per text, to drop late answers
 
   document.addEventListener("input", (event) => {
     const text = event.target.closest("textarea[name$='text']");
@@ -70,15 +70,15 @@
   });
 
   async function estimate(text, place) {
-    const mine = (asked.get(text) ?? 0) + 1;
-    asked.set(text, mine);
+    const mine = (requests.get(text) ?? 0) + 1;
+    requests.set(text, mine);
     const body = new FormData();
     body.append("text", text.value);
     body.append("csrfmiddlewaretoken", document.querySelector("[name=csrfmiddlewaretoken]").value);
     const answer = await fetch(place.dataset.estimate, { method: "POST", body }).catch(() => null);
     if (!answer?.ok || answer.redirected) return;
     const told = await answer.text();
-    if (asked.get(text) === mine) place.innerHTML = told; // else a newer request is under way
+    if (requests.get(text) === mine) place.innerHTML = told; // else a newer request is under way
   }
 
   // --- while a text is written, the badges of its saved clips would not be true ---
