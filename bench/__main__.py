@@ -35,9 +35,9 @@ def main() -> int:
     )
     given = parser.parse_args()
     if given.quick:
-        pace.hurry()
+        pace.make_quick()
     elif given.name:
-        pace.take_time()
+        pace.make_thorough()
     usual = [name for name in names if (name in QUICK if given.quick else name not in ONLY_BY_NAME)]
     chosen = given.name or usual
     if strangers := set(chosen) - set(names):

@@ -159,15 +159,15 @@ def _ask_until_the_end(
 ) -> tuple[list[float], float]:
     """Return the latency of each answer in milliseconds, and the seconds that all took together."""
     selector = selectors.DefaultSelector()
-    asked_at: dict[KeptAliveConnection, float] = {}
+    sent_at: dict[KeptAliveConnection, float] = {}
     answers = dict.fromkeys(connections, 0)
     latencies: list[float] = []
     began = now = time.perf_counter()
     for connection in connections:
         selector.register(connection.socket, selectors.EVENT_READ, connection)
-        asked_at[connection] = time.perf_counter()
+        sent_at[connection] = time.perf_counter()
         connection.ask()
-    while asked_at:
+    while sent_at:
         ready = selector.select(LONGEST_ANSWER_SECONDS)
         if not ready:
             raise TimeoutError(f"no byte for {LONGEST_ANSWER_SECONDS} s")
@@ -176,14 +176,14 @@ def _ask_until_the_end(
             if not connection.is_whole():
                 continue
             now = time.perf_counter()
-            latencies.append((now - asked_at[connection]) * 1_000)
+            latencies.append((now - sent_at[connection]) * 1_000)
             answers[connection] += 1
             _check(connection, given, is_first=answers[connection] == 1)
             if now - began < given.seconds and answers[connection] < MOST_REQUESTS:
-                asked_at[connection] = time.perf_counter()
+                sent_at[connection] = time.perf_counter()
                 connection.ask()
             else:
-                del asked_at[connection]
+                del sent_at[connection]
                 selector.unregister(connection.socket)
                 connection.socket.close()
     return latencies, now - began

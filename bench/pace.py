@@ -8,12 +8,12 @@ _PACE = "BENCH_PACE"
 _QUICK, _THOROUGH = "quick", "thorough"
 
 
-def hurry() -> None:
+def make_quick() -> None:
     """Make this run a quick one, so that all of it takes two minutes."""
     os.environ[_PACE] = _QUICK
 
 
-def take_time() -> None:
+def make_thorough() -> None:
     """Make this run a thorough one."""
     os.environ[_PACE] = _THOROUGH
 

@@ -244,15 +244,15 @@ class WindowedTinyLfu:
         need = self._probation_used + self._protected_used + size - self._main_capacity
         if size > self._main_capacity:
             return
-        victims, freed, asked = [], 0, 0
+        victims, freed, requests = [], 0, 0
         for source in (self._probation, self._protected):
             for victim, its_size in source.items():
-                if freed >= need or asked >= self._counts.get(clip, 0):
+                if freed >= need or requests >= self._counts.get(clip, 0):
                     break
                 victims.append((source, victim))
                 freed += its_size
-                asked += self._counts.get(victim, 0)
-        if freed < need or (victims and asked >= self._counts.get(clip, 0)):
+                requests += self._counts.get(victim, 0)
+        if freed < need or (victims and requests >= self._counts.get(clip, 0)):
             return
         for source, victim in victims:
             its_size = source.pop(victim)

@@ -55,7 +55,7 @@ def badges(response: Any) -> list[str]:
     return re.findall(r'class="clip-badge[^>]*><span[^>]*>\w+</span>([^<]+)<', response.content.decode())
 
 
-def sounds(client: Client, narrative: Narrative) -> list[str]:
+def clip_badges(client: Client, narrative: Narrative) -> list[str]:
     """The badge of each listener voice on the page of a text."""
     return badges(client.get(admin_address(narrative)))[: len(conf().listener_voices)]
 

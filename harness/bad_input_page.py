@@ -67,11 +67,11 @@ def main() -> None:
             token = site.api_token("hostile", admin=True)
             clip = str(Caller(site).audio()[0]["url"])
             Caller(site).get(clip)
-            asked = hostile_inputs()
+            inputs = hostile_inputs()
             PAGE.write_text(
-                bad_input_page((each, send(site.url, token, each, clip).status) for each in asked)
+                bad_input_page((each, send(site.url, token, each, clip).status) for each in inputs)
             )
-    print(PAGE, f"{len(asked)} requests")
+    print(PAGE, f"{len(inputs)} requests")
 
 
 if __name__ == "__main__":

@@ -108,9 +108,9 @@ def count(numbers: range, accent: str, pause_seconds: float, note: Note) -> None
     ledger = speech_cache().ledger
     for number in numbers:
         given = request_of(accent, number)
-        asked = RequestedClip(given.content_hash, given.kind, given.voice, "tts-1-hd", given.characters)
+        clip = RequestedClip(given.content_hash, given.kind, given.voice, "tts-1-hd", given.characters)
         note(f"?{number}")
-        ledger.record_request(asked, given.outcome, given.seconds, given.audio_bytes)
+        ledger.record_request(clip, given.outcome, given.seconds, given.audio_bytes)
         note(f"={number}")
         if number % BURST == 0:
             time.sleep(pause_seconds)

@@ -89,7 +89,7 @@ def seed(days: int, now: datetime | None = None) -> int:
             _fill_hour(
                 chance, hour, voice, progress=progress, requests=part * requests, tables=(usage, spending)
             )
-    starts = _sound_starts(usage)
+    starts = _playback_starts(usage)
     with transaction.atomic():
         USAGE.add(usage)
         SPENDING.add(spending)
@@ -137,10 +137,10 @@ def _fill_hour(
         for outcome, count in outcomes.items():
             for bucket, part in _drawn(chance, count, LATENCIES[outcome]):
                 length = round(part * characters * chance.uniform(0.9, 1.1))
-                worth = 0 if outcome == "failed" else length * USD_A_MILLION
+                list_price = 0 if outcome == "failed" else length * USD_A_MILLION
                 row = usage[hour, kind, voice, outcome, bucket]
                 ahead = part if kind in MADE_AHEAD and outcome in TIERS else 0
-                counts = (part, length, part * characters * 600, worth, ahead)
+                counts = (part, length, part * characters * 600, list_price, ahead)
                 row[:] = map(sum, zip(row, counts, strict=True))
         made, failed = outcomes["generated"], outcomes["failed"]
         for outcome, calls in (("ok", made), ("provider_timeout", failed)):
@@ -155,7 +155,7 @@ def _drawn(chance: random.Random, count: int, buckets: Sequence[tuple[int, float
     return [(bucket, drawn.count(bucket)) for bucket in sorted(set(drawn))]
 
 
-def _sound_starts(usage: Counts) -> Counts:
+def _playback_starts(usage: Counts) -> Counts:
     """One playback start for each served clip, except people's own words, which no page plays."""
     chance = random.Random(SEED)  # a generator of its own, so that it does not change the other figures
     starts: Counts = defaultdict(lambda: [0])

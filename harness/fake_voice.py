@@ -83,4 +83,4 @@ class FakeVoice:
 
 
 def free_ledger() -> Ledger:
-    return Ledger(lambda asked: asked.characters * 30 / 1e6)
+    return Ledger(lambda clip: clip.characters * 30 / 1e6)

@@ -34,8 +34,8 @@ def note_fault(record_property: Callable[[str, object], None]) -> NoteFault:
 def note_answer(record_property: Callable[[str, object], None]) -> NoteAnswer:
     """Add a row to the table: the method and address, what was hostile about the request, the status."""
 
-    def note(asked: str, hostile: str, status: int) -> None:
-        record_property("hostile request", (asked, hostile, str(status)))
+    def note(request: str, hostile: str, status: int) -> None:
+        record_property("hostile request", (request, hostile, str(status)))
 
     return note
 

@@ -266,10 +266,10 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[s
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m harness.gate_report", description="Measures the gate.")
     parser.add_argument("--write", action="store_true", help="put the report into docs/safety.md")
-    asked = parser.parse_args()
+    given = parser.parse_args()
     text = gate_report()
     print(text)
-    if asked.write:
+    if given.write:
         page = PAGE.read_text(encoding="utf-8")
         before, _, rest = page.partition(BEGIN)
         after = rest.partition(END)[2]

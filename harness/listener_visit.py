@@ -229,7 +229,7 @@ class Visit:
     def expect_sound(self) -> None:
         expect(self.play).to_have_text("Pause")
 
-    def asked_for(self, part: str) -> list[Request]:
+    def requests_to(self, part: str) -> list[Request]:
         return [request for request in self.requests if part in request.url]
 
     def seconds_played(self) -> float:

@@ -125,7 +125,7 @@ class _Firefox(OtherBrowser):
         super().__init__(downloads)
         self._socket = socket.create_connection((HOST, port), timeout=SECONDS)
         self._answers = self._socket.makefile("rb")
-        self._asked = 0
+        self._sent = 0
         self._read()  # it begins with a greeting
         capabilities = self._ask("NewSession", pageLoadStrategy="normal")["capabilities"]
         self.version = capabilities["browserVersion"]
@@ -148,8 +148,8 @@ class _Firefox(OtherBrowser):
         return answer.get("value", answer)
 
     def _send(self, command: str, values: dict[str, Any]) -> Any:
-        self._asked += 1
-        message = json.dumps([0, self._asked, command, values]).encode()
+        self._sent += 1
+        message = json.dumps([0, self._sent, command, values]).encode()
         self._socket.sendall(b"%d:%s" % (len(message), message))
         _, _, error, answer = self._read()
         if error:

@@ -54,7 +54,7 @@ def realtime_cache(
         first_byte_seconds=first_byte_seconds,
         timeout_seconds=timeout_seconds,
     )
-    ledger = Ledger(lambda asked: list_price_usd(asked.model, asked.characters))
+    ledger = Ledger(lambda clip: list_price_usd(clip.model, clip.characters))
     cache = SpeechCache(
         tiers=TierChain(local=[MemoryTier(100_000_000)], permanent=DatabaseTier()),
         synthesizer=Synthesizer(provider, ledger, Budget(usd_a_day)),

@@ -51,7 +51,7 @@ def run_of(clip: Clip, item_state: str, reason: str = "", run_state: str = WarmR
 
 
 def refused_take(clip: Clip, audio: bytes, reason: str = RefusedTake.Reason.SILENT) -> RefusedTake:
-    """Pin the clip's text as a published one, and keep this recording of it as refused twice."""
+    """Pin the clip's text as a published one, and keep this take of it as refused twice."""
     Pin.objects.get_or_create(content_hash=clip.content_hash, reason=Pin.Reason.LIVE)
     fault = {"silent": "silence", "broken": "wholeness"}.get(reason, "pace")
     remembered = "reworded" if reason == RefusedTake.Reason.REWORDED else f"broken_audio_again:{fault}"

@@ -23,13 +23,13 @@ _site = serve_below(settings.FORCE_SCRIPT_NAME or "", read_chunked_bodies(get_ws
 application = note_forwarded_headers(TrustedProxies(RequestIds(_site)))
 
 # Imported late: these need Django's apps to be loaded.
-from narratives.reflections.care import load_safety_gate  # noqa: E402
+from narratives.safety import load_gate  # noqa: E402
 from ttscache import housekeeping  # noqa: E402
 from ttscache.checks import require_valid_conf  # noqa: E402
 from ttscache.connections import start_thread  # noqa: E402
 
 require_valid_conf()
 # The gate takes a sixth of a second to load, which hits need not wait for; the first answer would.
-start_thread(load_safety_gate, name="safety gate")
+start_thread(load_gate, name="safety gate")
 if not settings.ONLY_PLAYS:
     housekeeping.start_housekeeping()

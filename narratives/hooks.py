@@ -30,7 +30,7 @@ class NarrativeHooks(Hooks):
         publishing.activate_ready_publications()
         switch_ready_renditions()
 
-    def tidy_daily(self) -> None:
+    def do_upkeep(self) -> None:
         remove_for_good()
         OfferedReflection.objects.forget_rare(conf().stale_days)
 

@@ -26,7 +26,7 @@ def test_adopted_clips_play_and_only_missing_ones_are_made(
 ) -> None:
     url = postgres.create_database()
     clips = list(found_clips(40))
-    asked_for = clips[:20]
+    requested = clips[:20]
     with psycopg.connect(url) as connection:
         fill(connection, "on Supabase", iter(clips))
         for clip in (SILENT, BROKEN):
@@ -44,11 +44,11 @@ def test_adopted_clips_play_and_only_missing_ones_are_made(
     with Site(tmp_path / "var", env) as site:
         assert "42 clips, 40 with bytes" in site.log()
         caller = Caller(site, new_token(site))
-        for clip in asked_for:
+        for clip in requested:
             heard = caller.clip(clip.content_hash)
             assert (heard.status, heard.body) == (200, clip.sound)
             assert heard.headers["Cache-Status"].startswith("lifereview; hit")
-        for clip in asked_for[: len(CONTENT_TYPES)]:
+        for clip in requested[: len(CONTENT_TYPES)]:
             assert caller.say(clip.text, clip.voice).body == clip.sound
         for clip in (SILENT, BROKEN, SILENT, BROKEN):
             assert caller.say(clip.text, clip.voice).body == sound_of(clip.text, clip.voice)

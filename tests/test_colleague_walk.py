@@ -108,8 +108,8 @@ def test_a_chart_tells_its_values_on_hover_and_by_arrow_keys(page: Page) -> None
     expect(plot.locator(".dash-readout")).to_contain_text("not over yet")
     page.keyboard.press("Home")
     expect(plot.locator(".dash-readout")).not_to_contain_text("not over yet")
-    rows = page.locator("section[aria-labelledby=dash-money] tbody tr th")
-    page.locator("section[aria-labelledby=dash-money] summary", has_text="The numbers as a table").click()
+    rows = page.locator("section[aria-labelledby=dash-costs] tbody tr th")
+    page.locator("section[aria-labelledby=dash-costs] summary", has_text="The numbers as a table").click()
     newest, oldest = rows.first.inner_text(), rows.last.inner_text()
     assert newest != oldest
 

@@ -30,8 +30,8 @@ def path(stranger: Caller) -> str:
 
 def test_an_allowed_origin_may_read_a_published_hit_and_its_headers(stranger: Caller, path: str) -> None:
     etag = stranger.get(path).headers["ETag"]
-    for asked, status in (({}, 200), ({"Range": "bytes=0-9"}, 206), ({"If_None_Match": etag}, 304)):
-        response = stranger.get(path, Origin=ALLOWED, **asked)
+    for headers, status in (({}, 200), ({"Range": "bytes=0-9"}, 206), ({"If_None_Match": etag}, 304)):
+        response = stranger.get(path, Origin=ALLOWED, **headers)
         assert response.status == status
         assert response.headers["Access-Control-Allow-Origin"] == ALLOWED
         assert "Content-Range" in response.headers["Access-Control-Expose-Headers"]
@@ -50,35 +50,35 @@ def test_an_allowed_origin_may_read_errors(stranger: Caller) -> None:
 
 
 def test_an_allowed_origin_may_ask_for_parts_of_a_clip(stranger: Caller, path: str) -> None:
-    asked = {
+    headers = {
         "Access_Control_Request_Method": "GET",
         "Access_Control_Request_Headers": "if-none-match,if-range,range",
     }
-    response = stranger.ask("OPTIONS", path, None, Origin=ALLOWED, **asked)
+    response = stranger.ask("OPTIONS", path, None, Origin=ALLOWED, **headers)
 
     allowed = {name.strip() for name in response.headers["Access-Control-Allow-Headers"].split(",")}
     assert response.status == 200
     assert response.headers["Access-Control-Allow-Origin"] == ALLOWED
     assert allowed >= {"range", "if-range", "if-none-match"}
-    refused = stranger.ask("OPTIONS", path, None, Origin=OTHER, **asked)
+    refused = stranger.ask("OPTIONS", path, None, Origin=OTHER, **headers)
     assert "Access-Control-Allow-Headers" not in refused.headers
 
 
 def test_the_openai_client_of_an_allowed_page_may_ask_for_speech(stranger: Caller) -> None:
     told = ("lang", "package-version", "os", "arch", "runtime", "runtime-version", "retry-count", "timeout")
     sent = ["authorization", "content-type", *(f"x-stainless-{name}" for name in told)]
-    asked = {
+    headers = {
         "Access_Control_Request_Method": "POST",
         "Access_Control_Request_Headers": ",".join(sorted(sent)),
     }
-    response = stranger.ask("OPTIONS", "/v1/audio/speech", None, Origin=ALLOWED, **asked)
+    response = stranger.ask("OPTIONS", "/v1/audio/speech", None, Origin=ALLOWED, **headers)
 
     allowed = {name.strip() for name in response.headers["Access-Control-Allow-Headers"].split(",")}
     assert response.status == 200
     assert response.headers["Access-Control-Allow-Origin"] == ALLOWED
     assert "POST" in response.headers["Access-Control-Allow-Methods"]
     assert allowed >= set(sent)
-    refused = stranger.ask("OPTIONS", "/v1/audio/speech", None, Origin=OTHER, **asked)
+    refused = stranger.ask("OPTIONS", "/v1/audio/speech", None, Origin=OTHER, **headers)
     assert "Access-Control-Allow-Origin" not in refused.headers
 
 

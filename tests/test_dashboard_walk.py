@@ -69,7 +69,7 @@ def page(request: pytest.FixtureRequest, site: WebServer, browser: Browser) -> I
     context.close()
 
 
-def last_asked_for(site: WebServer) -> dict[str, str]:
+def last_requests(site: WebServer) -> dict[str, str]:
     """Return the time of the last request of each clip on record."""
     return dict(query(site, "SELECT content_hash, last_accessed_at FROM tts_cache"))
 
@@ -117,11 +117,11 @@ class TestWalk:
         assert int(total["value"]) == requests_on(page)
 
     def test_the_dry_run_of_the_walk_writes_nothing(self, page: Page, site: WebServer) -> None:
-        before = last_asked_for(site)
+        before = last_requests(site)
         page.get_by_role("link", name="Check what could go (dry run)").click()
         expect(page.locator("[data-figure=stale]")).to_have_text("3 clips")
         expect(page.get_by_role("row", name="Nobody asks for number 2.")).to_be_visible()
-        assert last_asked_for(site) == before
+        assert last_requests(site) == before
         assert query(site, "SELECT count(*) FROM ttscache_prunerun WHERE state <> 'planned'") == [(0,)]
 
     def test_a_clean_up_removes_its_list_except_clips_requested_meanwhile(
@@ -130,9 +130,9 @@ class TestWalk:
         wanted = f"SELECT content_hash FROM tts_cache WHERE content_text = '{ASKED_FOR}'"
         (wanted_after_all,) = query(site, wanted)[0]
         page.get_by_role("link", name="Check what could go (dry run)").click()
-        before = last_asked_for(site)
+        before = last_requests(site)
         assert page.request.get(f"{site.url}/api/audio/{wanted_after_all}.mp3").ok
-        wait_until(lambda: last_asked_for(site) != before, "the ledger to be written")
+        wait_until(lambda: last_requests(site) != before, "the ledger to be written")
         page.get_by_role("button", name="Remove 3 clips").click()
         expect(page.get_by_text("3 clips are being removed")).to_be_visible()
         expect(page.locator(".clip-progress")).to_contain_text("0 of 3")

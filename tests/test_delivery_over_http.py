@@ -92,16 +92,16 @@ RANGES = [
 def test_a_range_of_a_clip_is_delivered(
     stranger: Caller, path: str, whole: bytes, part: tuple[str, int, int]
 ) -> None:
-    asked, size = part[0], len(whole)
+    requested_range, size = part[0], len(whole)
     first, last = part[1] % size, part[2] % size
-    response = stranger.get(path, Range=asked)
+    response = stranger.get(path, Range=requested_range)
     assert (response.status, response.body) == (206, whole[first : last + 1])
     assert response.headers["Content-Range"] == f"bytes {first}-{last}/{size}"
     assert int(response.headers["Content-Length"]) == last - first + 1
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "requested_range",
     [
         *("bytes=0-1,5-6", "bytes=0-1, -1", "bytes=5-2", "bytes=", "bytes=-", "bytes=a-b", "bytes=1.5-2"),
         *(
@@ -117,9 +117,9 @@ def test_a_range_of_a_clip_is_delivered(
     ],
 )
 def test_a_header_that_is_no_single_range_gets_the_whole_clip(
-    stranger: Caller, path: str, whole: bytes, asked: str
+    stranger: Caller, path: str, whole: bytes, requested_range: str
 ) -> None:
-    response = stranger.get(path, Range=asked.encode().decode("latin-1"))
+    response = stranger.get(path, Range=requested_range.encode().decode("latin-1"))
     assert (response.status, response.body) == (200, whole)
 
 

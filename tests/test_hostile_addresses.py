@@ -25,9 +25,9 @@ def staff(admin_client: Client) -> Client:
 def test_no_staff_list_answers_a_hostile_address_with_a_server_error(staff: Client) -> None:
     broken = []
     for address, page in staff_lists().items():
-        asked = [f"{address}?{query}" for query in hostile_queries(page)]
-        asked += [f"{address}{key}/change/" for key in ("%00", "9" * 23, "x_00")]
-        for one in asked:
+        addresses = [f"{address}?{query}" for query in hostile_queries(page)]
+        addresses += [f"{address}{key}/change/" for key in ("%00", "9" * 23, "x_00")]
+        for one in addresses:
             begin = time.monotonic()
             status = staff.get(one).status_code
             if status >= 500 or time.monotonic() - begin > MOST_SECONDS:

@@ -183,6 +183,59 @@ def test_no_line_of_a_template_is_longer_than_160_characters() -> None:
     assert not found
 
 
+# --- words: one meaning each, the field's own -------------------------------------------------------------
+# Names that had a plainer or a more usual one; CONTRIBUTING.md has the vocabulary. Words that are also good
+# for something else, such as `heard` or `lines`, are not among them.
+RETIRED_NAMES = """
+    AllTime AskedQuestion Book Claim Claims ClipDay Counting Deeds FREQUENT Further Held Holding Keeper
+    LastCall Leftover LocalCopies LookOnly MeanwhileForm NotAskedFor Otherwise Press REMOVALS_KEPT Removal
+    SoundStart Speaker Spoken Wanted
+    _await _call_for_hands _fix _found_here_only _give_up _unclaimed
+    add_bank_sounds all_is_spoken analytics answering books break_off by_itself care_by_rules care_needed
+    claim_of_this_process claimant find_for_all forget_removed give_back has_agreed has_moved has_said_yes
+    hasten hold_clips holdings hurry is_again is_asked_for_now is_claimant_dead is_now_kept kept_at kept_in
+    local_copies not_asked_for one_at_a_time pronouncing pullers pulling switch_what_is_ready tidy_daily
+    tried_out were_asked_for worth worth_microusd
+"""
+RETIRED_MODULES_OF_TTSCACHE = {"cleanup", "examining", "figures", "marker", "tidying"}
+
+
+def identifiers(path: Path) -> Iterator[str]:
+    """The names that a module defines, uses or imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
+                yield name
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.keyword(arg=str(name)):
+                yield name
+            case ast.alias():
+                yield from (*node.name.split("."), node.asname or "")
+
+
+def test_retired_words_do_not_come_back_as_names() -> None:
+    retired = RETIRED_NAMES.split()
+    any_of_them = re.compile(rf"\b(?:{'|'.join(retired)})\b")
+    found = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in python_files(*PRODUCT, "harness", "bench")
+        if "migrations" not in path.parts and any_of_them.search(path.read_text())
+        for name in sorted(set(retired).intersection(identifiers(path)))
+    ]
+    assert not found
+
+
+def test_retired_words_do_not_come_back_as_modules_of_the_speech_cache() -> None:
+    found = [
+        str(path.relative_to(ROOT))
+        for path in python_files("ttscache")
+        if path.parent.name != "templatetags"  # Django loads those by their name
+        and RETIRED_MODULES_OF_TTSCACHE.intersection((path.stem, path.parent.name))
+    ]
+    assert not found
+
+
 # --- plain English ----------------------------------------------------------------------------------------
 CODE = (*PRODUCT, "harness", "bench", "tests")
 OPENINGS = re.compile(

@@ -40,14 +40,14 @@ def test_a_clip_killed_in_mid_write_is_whole_or_absent(
     for _ in range(ROUNDS):
         server.start()
         caller = Caller(server, token)
-        asked = write_until_killed(server, caller, chance.uniform(0.05, 1.0))
-        assert asked
-        for text in asked:
+        sent = write_until_killed(server, caller, chance.uniform(0.05, 1.0))
+        assert sent
+        for text in sent:
             assert kept_in_database(server, hash_of(text)) in ([], [sound_of(text)])
             sounds = [path.read_bytes() for path in files_of(server, hash_of(text)) if path.suffix == ".mp3"]
             assert set(sounds) <= {sound_of(text)}
         server.start()
-        for text in asked:
+        for text in sent:
             assert caller.say(text).body == sound_of(text)
         server.stop()
     note_fault("kill -9 in mid-write", "cut off", "each clip whole or not at all; made right afterwards")
@@ -70,12 +70,12 @@ def test_an_object_killed_in_mid_upload_is_whole_or_absent(
     for _ in range(ROUNDS_WITH_BUCKET):
         server.start()
         caller = Caller(server, token)
-        asked = write_until_killed(server, caller, chance.uniform(0.3, 1.5))
-        assert asked
-        for text in asked:
+        sent = write_until_killed(server, caller, chance.uniform(0.3, 1.5))
+        assert sent
+        for text in sent:
             assert kept_in_bucket(server, running_s3, bucket, hash_of(text)) in ([], [sound_of(text)])
         server.start()
-        for text in asked:
+        for text in sent:
             assert caller.say(text).body == sound_of(text)
         server.stop()
     known = {name for (name,) in query(server, NAMED)} | {name for (name,) in query(server, LEFT)}
@@ -100,13 +100,13 @@ def kept_in_bucket(site: WebServer, s3: S3Server, bucket: str, content_hash: str
 
 def write_until_killed(server: WebServer, caller: Caller, seconds: float) -> list[str]:
     """Request new clips in parallel until every process of the site is killed; return their texts."""
-    asked: list[str] = []
+    sent: list[str] = []
     is_over = threading.Event()
 
     def write() -> None:
         while not is_over.is_set():
             text = phrase(4)
-            asked.append(text)
+            sent.append(text)
             with suppress(BrokenTransfer, OSError):
                 caller.say(text)
 
@@ -116,4 +116,4 @@ def write_until_killed(server: WebServer, caller: Caller, seconds: float) -> lis
         time.sleep(seconds)
         end_at_once(server.processes())
         is_over.set()
-    return asked
+    return sent

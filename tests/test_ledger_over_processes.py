@@ -79,8 +79,8 @@ def expected_usage(requests: Iterable[Request]) -> Counter[tuple[object, ...]]:
     expected: Counter[tuple[object, ...]] = Counter()
     for one in requests:
         bucket = bisect_left(LATENCY_BUCKETS_MS, one.seconds * 1_000)
-        worth = 0 if one.outcome == "failed" else one.characters * 30
-        figures = (1, one.characters, one.audio_bytes, worth)
+        list_price = 0 if one.outcome == "failed" else one.characters * 30
+        figures = (1, one.characters, one.audio_bytes, list_price)
         for name, number in zip(FIGURES, figures, strict=True):
             expected[one.kind, one.voice, one.outcome, bucket, name] += number
     return +expected
@@ -111,7 +111,7 @@ def written_clips(site: WebServer, among: Iterable[str]) -> Counter[str]:
     found = query(
         site, "SELECT content_hash, sum(requests) FROM ttscache_dailyrequests GROUP BY content_hash"
     )
-    return Counter({content_hash: int(asked) for content_hash, asked in found if content_hash in wanted})
+    return Counter({content_hash: int(count) for content_hash, count in found if content_hash in wanted})
 
 
 def days_of(site: WebServer) -> set[str]:

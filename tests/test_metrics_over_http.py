@@ -101,13 +101,13 @@ class TestAfterRequestsToThreeProcesses:
     def test_metrics_and_cache_stats_agree_on_money(self, caller: Caller, texts: list[str]) -> None:
         stats = caller.get("/api/cache-stats").json()
         characters = sum(map(len, texts))
-        worth, spent = total(caller, "worth_usd_total"), total(caller, "spent_usd_total")
+        list_price, spent = total(caller, "worth_usd_total"), total(caller, "spent_usd_total")
 
         assert spent == pytest.approx(stats["spent_usd"])
         # A slow machine may time out and repeat a call, which costs extra.
         assert spent >= characters * USD_A_CHARACTER - 1e-9
-        assert worth == pytest.approx(5 * characters * USD_A_CHARACTER)
-        assert stats["saved_usd"] == pytest.approx(worth - spent, abs=1e-6)
+        assert list_price == pytest.approx(5 * characters * USD_A_CHARACTER)
+        assert stats["saved_usd"] == pytest.approx(list_price - spent, abs=1e-6)
 
     def test_metrics_over_processes_count_calls_by_outcome(self, caller: Caller, texts: list[str]) -> None:
         calls = totals(caller, "provider_calls_total", "outcome")

@@ -100,17 +100,17 @@ def test_a_private_clip_is_served_only_by_the_site(
     assert Caller(server).clip(hash_of(text)).status == 404
 
 
-@pytest.mark.parametrize("asked", ["bytes=0-1", "bytes=100-199", "bytes=100-", "bytes=-50"])
+@pytest.mark.parametrize("requested_range", ["bytes=0-1", "bytes=100-199", "bytes=100-", "bytes=-50"])
 def test_ranges_of_a_packed_object_count_the_bytes_of_the_clip(
-    caller: Caller, openai: OpenAIServer, asked: str
+    caller: Caller, openai: OpenAIServer, requested_range: str
 ) -> None:
     text = "Packed, and heard in parts."
     caller.say(text)
-    first, last = asked.removeprefix("bytes=").split("-")
+    first, last = requested_range.removeprefix("bytes=").split("-")
     sound = sound_of(text)
     wanted = sound[int(first) : int(last) + 1 if last else None] if first else sound[-int(last) :]
     forget_files(caller.site)
-    part = caller.clip(hash_of(text), Range=asked)
+    part = caller.clip(hash_of(text), Range=requested_range)
     whole = caller.clip(hash_of(text))
     assert (part.status, part.body) == (206, wanted)
     assert part.headers["Cache-Status"] == "lifereview; hit; detail=storage"
@@ -135,8 +135,8 @@ def test_a_prune_with_a_bucket_leaves_no_object(
     caller.say(text)
     path = path_of(server, hash_of(text))
     assert path in s3.objects(bucket)
-    asked_for = "SELECT requests FROM ttscache_dailyrequests WHERE content_hash = %s"
-    wait_until(lambda: query(server, asked_for, hash_of(text)) == [(1,)], "the ledger to be written")
+    requests_of = "SELECT requests FROM ttscache_dailyrequests WHERE content_hash = %s"
+    wait_until(lambda: query(server, requests_of, hash_of(text)) == [(1,)], "the ledger to be written")
     long_ago = "UPDATE tts_cache SET last_accessed_at = '2020-01-01 00:00:00'"
     execute(server, f"{long_ago} WHERE content_hash = '{hash_of(text)}'")
     operator = Caller(server, new_token(server, "operator", admin=True))

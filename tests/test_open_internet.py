@@ -70,12 +70,12 @@ def test_hostile_requests_get_a_clear_refusal_that_repeats_nothing(
     stranger = Caller(server)
     clip = str(stranger.audio()[0]["url"])
     whole = stranger.get(clip).body
-    asked = hostile_inputs()
-    assert len(asked) >= 200
+    inputs = hostile_inputs()
+    assert len(inputs) >= 200
 
     wrong: list[tuple[object, ...]] = []
     answered: list[tuple[HostileInput, int]] = []
-    for hostile in asked:
+    for hostile in inputs:
         try:
             answer = send(server.url, token, hostile, clip)
         except (OSError, HTTPException) as error:
@@ -188,10 +188,10 @@ def test_redbot_finds_nothing_unexplained_on_clips_and_pages(server: WebServer) 
         "/v1/audio/voices",
     )
     others = ("/readyz", "/api/health", f"/api/audio/{'0' * 32}.mp3", "/nothing", "/v1/nothing")
-    asked = (clip, clip.partition("?")[0], *pages, *others)
+    paths = (clip, clip.partition("?")[0], *pages, *others)
 
     with ThreadPoolExecutor(4) as threads:
-        found = dict(zip(asked, threads.map(lambda path: examine(f"{server.url}{path}"), asked), strict=True))
+        found = dict(zip(paths, threads.map(lambda path: examine(f"{server.url}{path}"), paths), strict=True))
 
     complaints = {
         path: sorted(said for level, said in noted if level in ("BAD", "WARN") and said not in EXPLAINED)

@@ -39,10 +39,10 @@ def callers(hosts: tuple[WebServer, WebServer], token: str, openai: OpenAIServer
     return [Caller(host, token) for host in hosts]
 
 
-def make_old(site: Site, text: str, *, asked: int) -> None:
+def make_old(site: Site, text: str, *, requests: int) -> None:
     """Make the clip old by SQL, once the site has written this number of requests."""
-    asked_for = "SELECT coalesce(sum(requests), 0) FROM ttscache_dailyrequests WHERE content_hash = %s"
-    wait_until(lambda: query(site, asked_for, hash_of(text)) == [(asked,)], "the ledger to be written")
+    requests_of = "SELECT coalesce(sum(requests), 0) FROM ttscache_dailyrequests WHERE content_hash = %s"
+    wait_until(lambda: query(site, requests_of, hash_of(text)) == [(requests,)], "the ledger to be written")
     execute(site, f"{LONG_AGO} WHERE content_hash = '{hash_of(text)}'")
 
 
@@ -63,7 +63,7 @@ def test_a_pruned_clip_is_unknown_at_once_on_every_host(
     for text in (old, new):
         callers[0].say(text)
         assert {response.status for response in heard_everywhere(callers, hash_of(text))} == {200}
-    make_old(hosts[0], old, asked=1 + 2 * LOOKS)
+    make_old(hosts[0], old, requests=1 + 2 * LOOKS)
 
     at_rest = "SELECT coalesce(stored_size, audio_file_size) FROM tts_cache WHERE content_hash = %s"
     ((stored_bytes,),) = query(hosts[0], at_rest, hash_of(old))
@@ -86,7 +86,7 @@ def test_a_pruned_text_is_generated_again_on_request(
     text = phrase()
     for caller in callers:
         caller.say(text)
-    make_old(hosts[0], text, asked=2)
+    make_old(hosts[0], text, requests=2)
     clear(callers[0])
     assert [caller.say(text).body for caller in callers] == [sound_of(text)] * 2
     assert [call.text for call in openai.calls()] == [text] * 2
@@ -110,7 +110,7 @@ def test_a_clip_pruned_during_playback_plays_to_its_end(
     text = long_phrase()
     callers[0].say(text)
     with callers[0].start_clip(hash_of(text)) as stream:
-        make_old(hosts[0], text, asked=2)
+        make_old(hosts[0], text, requests=2)
         assert clear(callers[0])["deleted_entries"] == 1
         assert whole_body(stream) == sound_of(text)
     assert callers[0].clip(hash_of(text)).status == 404
@@ -123,7 +123,7 @@ def test_a_clip_being_made_during_a_prune_is_kept(
     openai.behave(on_text=text, gate_after_chunks=1)
     with callers[0].start_saying(text) as stream:
         wait_until(openai.calls, "the voice to speak")
-        make_old(hosts[0], text, asked=0)
+        make_old(hosts[0], text, requests=0)
         assert clear(callers[1])["deleted_entries"] == 0
         openai.release()
         assert whole_body(stream) == sound_of(text)
@@ -135,7 +135,7 @@ def test_a_request_keeps_an_old_clip_from_a_prune(
 ) -> None:
     text = phrase()
     callers[0].say(text)
-    make_old(hosts[0], text, asked=1)
+    make_old(hosts[0], text, requests=1)
     callers[1].clip(hash_of(text))
     assert clear(callers[0])["deleted_entries"] == 0
 
@@ -145,7 +145,7 @@ def test_the_prune_command_reports_the_figures_of_the_api(
 ) -> None:
     text = phrase()
     callers[0].say(text)
-    make_old(hosts[0], text, asked=1)
+    make_old(hosts[0], text, requests=1)
     assert hosts[1].manage("prune", "--dry-run", check=True).stdout.startswith("1 clips were not asked for")
     assert "1 clips were removed." in hosts[1].manage("prune", check=True).stdout
     assert {response.status for response in heard_everywhere(callers, hash_of(text))} == {404}

@@ -306,7 +306,7 @@ def test_staff_choose_a_theme_hear_a_word_and_see_the_preview_and_demo_figures_a
     choose_a_theme(page, ids)
     found = {"price of a word": hear_a_word_before_it_is_saved(page, look)}
     page.goto("/admin/ttscache/clip/?content_type=question")
-    cells = page.locator("td.field-asked_for").all_inner_texts()
+    cells = page.locator("td.field-last_requested").all_inner_texts()
     assert cells
     assert not [cell for cell in cells if re.search(r"\d", cell)], "made ahead, and nobody asked for one"
     page.goto(JOURNEY.format(**ids) + "preview/")

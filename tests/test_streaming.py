@@ -217,10 +217,10 @@ def test_a_range_of_a_clip_in_the_making_waits_for_the_whole(caller: Caller, ope
     with caller.start_saying(text) as response:
         next(iter(response))
         with ThreadPoolExecutor() as threads:
-            asked = threads.submit(caller.clip, hash_of(text), Range="bytes=100-199")
+            part_call = threads.submit(caller.clip, hash_of(text), Range="bytes=100-199")
             wait_until(lambda: clients_of(caller.site).total() == 2, "both of them connected")
             openai.release()
-            part = asked.result()
+            part = part_call.result()
     assert (part.status, part.body) == (206, sound_of(text)[100:200])
     assert part.headers["Content-Range"] == f"bytes 100-199/{len(sound_of(text))}"
 

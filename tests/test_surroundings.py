@@ -67,13 +67,13 @@ def test_every_address_of_the_api_has_the_path_of_the_site(client: Client) -> No
     try:
         listed = client.get("/api/narratives").json()
         path = "/api/pre-cache-narratives"
-        asked = client.post(path, {}, content_type="application/json").json()
+        started = client.post(path, {}, content_type="application/json").json()
     finally:
         set_script_prefix("/")
     sounds = [each["audio"]["url"] for each in [*listed["narratives"], *listed["system"].values()]]
 
     assert sounds
-    assert [url for url in [*sounds, asked["status_url"]] if not url.startswith("/story/api/")] == []
+    assert [url for url in [*sounds, started["status_url"]] if not url.startswith("/story/api/")] == []
 
 
 def test_the_scripts_of_the_page_ask_below_the_path_of_the_site() -> None:

@@ -176,8 +176,8 @@ class TestLanes:
         openai.behave(gate_after_chunks=1)
         wait_until(lambda: len(under_way(openai)) == AT_ONCE, "work in every slot")
         begun = [clip_of(call) for call in openai.calls()]
-        asked = caller.post("/api/pre-cache-narratives", {"voice": "sage"})
-        wanted = asked.json()["queued_count"] - sum(voice == "sage" for _, voice in begun)
+        started = caller.post("/api/pre-cache-narratives", {"voice": "sage"})
+        wanted = started.json()["queued_count"] - sum(voice == "sage" for _, voice in begun)
         openai.behave()
         wait_until(lambda: len(openai.calls()) >= len(begun) + wanted + AT_ONCE, "their calls", seconds=60)
         following = [call.voice for call in openai.calls()][len(begun) :][: wanted + AT_ONCE - 1]

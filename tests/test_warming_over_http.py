@@ -68,9 +68,9 @@ class TestOverHttp:
         assert begun["status_url"] == f"/api/warm-runs/{begun['run']}"
 
     def test_a_second_pre_cache_joins_the_run(self, stranger: Caller, site: Site) -> None:
-        asked = at_once(8, lambda index: answered(stranger.post(PRE_CACHE, {"voice": "nova"})))
-        assert len({answer["run"] for answer in asked if not isinstance(answer, Exception)}) == 1
-        assert [answer for answer in asked if isinstance(answer, Exception)] == []
+        answers = at_once(8, lambda index: answered(stranger.post(PRE_CACHE, {"voice": "nova"})))
+        assert len({answer["run"] for answer in answers if not isinstance(answer, Exception)}) == 1
+        assert [answer for answer in answers if isinstance(answer, Exception)] == []
         assert (
             answered(stranger.post(PRE_CACHE, {}))["run"] == run_of(stranger)["run"]
         )  # nova is the default voice

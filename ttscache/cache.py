@@ -104,7 +104,7 @@ class SpeechCache:
         return self.generator.generate_privately(request)
 
     def accept(self, take: RefusedTake) -> Entry:
-        """Make a refused recording the clip, in all tiers. Raises SpeechError, and Error."""
+        """Make a refused take the clip, in all tiers. Raises SpeechError, and Error."""
         return accept_take(take, self.tiers, self.leases)
 
     def fall_back(
@@ -118,7 +118,7 @@ class SpeechCache:
         """Speak the job's text in the embedded voice, after `error` ended it before its first byte.
 
         Waits for the whole clip. Raises `error` if there is no fallback or another voice would not help.
-        Never call it for a published clip: all clips of a journey have one voice.
+        Never call it for a published clip: published clips keep their one voice.
         """
         if self.fallback is None:
             raise error

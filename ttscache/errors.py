@@ -353,14 +353,14 @@ class InputTooLong(ProviderFailed):
 
 
 class FormatRefused(ProviderFailed):
-    """The service does not send the audio format. `is_to_be_asked_again`: try once more in another format."""
+    """The service does not send the audio format. `is_to_be_retried`: try once more in another format."""
 
     is_retryable = False
     cause = "format_refused"
 
-    def __init__(self, *, is_to_be_asked_again: bool) -> None:
+    def __init__(self, *, is_to_be_retried: bool) -> None:
         super().__init__()
-        self.is_to_be_asked_again = is_to_be_asked_again
+        self.is_to_be_retried = is_to_be_retried
 
 
 class Reworded(ProviderFailed):

@@ -51,7 +51,7 @@ class Hooks:
     def run_ended(self) -> None:
         """Called after the commit by the process that ended a warm run. Its errors are only logged."""
 
-    def tidy_daily(self) -> None:
+    def do_upkeep(self) -> None:
         """Called once a day, after the cache has deleted its own old rows."""
 
     def action_items(self) -> Iterable[ActionItem]:

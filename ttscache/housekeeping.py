@@ -1,4 +1,4 @@
-"""The background work of a web process, every few seconds: flush the ledger, read pins, follow removals.
+"""The background work of a web process, every few seconds: flush the ledger, read pins, follow invalidations.
 
 It saves queries on requests: a process knows which clips are published before they are requested.
 """
@@ -21,7 +21,7 @@ from ttscache.coordination.hosts import report_process
 from ttscache.delivery.waiting_room import waiting_room
 from ttscache.errors import Busy, TierError
 from ttscache.heap import never_look_again_at_what_is_loaded, return_free_memory
-from ttscache.maintenance.invalidation import LocalCopies
+from ttscache.maintenance.invalidation import InvalidationFollower
 from ttscache.models import Pin
 from ttscache.renditions import retirement
 from ttscache.renditions.current import refresh_renditions
@@ -35,7 +35,7 @@ PINS_SECONDS, ALL_PINS_SECONDS = 10, 60
 REPORT_SECONDS = 20
 MEMORY_SECONDS = 10
 LAST_RECORDINGS_SECONDS = 4  # how long a stopping process waits for clips in the making,
-LAST_BOOKINGS_SECONDS = 1  # and then for their requests to be counted
+LAST_COUNTS_SECONDS = 1  # and then for their requests to be counted
 
 
 class Housekeeping:
@@ -46,7 +46,7 @@ class Housekeeping:
         self._flush_seconds = flush_seconds
         self._is_over = threading.Event()
         self._thread = OrmThread(target=self._run, name="housekeeping", daemon=True)
-        self._copies = LocalCopies(cache)
+        self._invalidations = InvalidationFollower(cache)
         self._pool_watch = PoolWatch()
         self._due: dict[str, float] = {}
         self._published: frozenset[str] | None = None
@@ -74,7 +74,7 @@ class Housekeeping:
         prefetch.stop_prefetching()
         self._thread.join(timeout=2)
         self._cache.finish_recordings(LAST_RECORDINGS_SECONDS)
-        waiting_room().wait_until_empty(LAST_BOOKINGS_SECONDS)
+        waiting_room().wait_until_empty(LAST_COUNTS_SECONDS)
         self._cache.leases.close()
         self._cache.ledger.flush()
 
@@ -95,7 +95,7 @@ class Housekeeping:
         self._cache.ledger.flush()
         self._follow_settings()
         self._look_at_pins()
-        self._copies.forget_removed()
+        self._invalidations.follow()
         self._report()
         self._keep_popular_at_hand()
         if self._is_due("memory", MEMORY_SECONDS):

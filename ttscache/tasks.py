@@ -18,11 +18,11 @@ from ttscache.coordination import hosts
 from ttscache.coordination.processes import is_process_alive
 from ttscache.delivery import edge_log
 from ttscache.errors import Busy, TierError
-from ttscache.maintenance import adopted_clips, cleanup, pruning, relocation
+from ttscache.maintenance import adopted_clips, pruning, relocation, upkeep
 from ttscache.models import Clip, PruneRun
 from ttscache.monitoring import alerts
 from ttscache.renditions import retirement
-from ttscache.reports.storage import note_not_asked_for
+from ttscache.reports.storage import note_stale_total
 from ttscache.warming import popular, rendition_switch, settings_changes, worker
 from ttscache.wiring import speech_cache, storage_tier
 
@@ -93,14 +93,14 @@ def prune(run_id: str = "") -> None:
     if run is None:
         return  # the run had already ended
     if run.state != PruneRun.State.RUNNING:
-        note_not_asked_for(conf().stale_days, pruning.find_stale(conf().stale_days))
+        note_stale_total(conf().stale_days, pruning.find_stale(conf().stale_days))
     elif not is_stopping():
         pruning.call_for_prune(run)
 
 
 def clean_up() -> None:
-    """Runs once a day by schedule."""
-    cleanup.tidy()
+    """The daily upkeep. Runs once a day by a schedule, which has this name."""
+    upkeep.do_upkeep()
     settings_changes.forget_installations()
 
 

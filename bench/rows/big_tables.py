@@ -98,15 +98,15 @@ def _growth(large: WebServer, small: WebServer, database: str) -> Iterator[Measu
 
 def _prune(web: WebServer, deleted: Figures, database: str) -> Iterator[MeasuredRow]:
     kinds = _kinds(web)
-    quiet = {name: [_look(web, *asked) for _ in range(LOOKS)] for name, asked in kinds.items()}
+    quiet = {name: [_look(web, *arguments) for _ in range(LOOKS)] for name, arguments in kinds.items()}
     during: dict[str, list[Load]] = {name: [] for name in kinds}
     with ThreadPoolExecutor(1) as threads:
         pruning: Future[Figures] = threads.submit(
             inside, web.environment(), time_prune, timeout_seconds=BOUND_SECONDS
         )
         while not pruning.done():
-            for name, asked in kinds.items():
-                during[name].append(_look(web, *asked))
+            for name, arguments in kinds.items():
+                during[name].append(_look(web, *arguments))
         pruned = pruning.result()
     yield MeasuredRow(
         name=f"prune ({database})",

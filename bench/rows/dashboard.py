@@ -47,18 +47,18 @@ def _rows(folder: Path, given: dict[str, str], *, database: str) -> Iterator[Mea
     filled_seconds = time.monotonic() - began
     with site:
         headers = {"Cookie": f"sessionid={filled['session']}"}
-        cold = [_asked(site, f"/admin/?range={name}", headers) for name in RANGES]
+        cold = [_load_ms(site, f"/admin/?range={name}", headers) for name in RANGES]
         ours, baseline = [], []
         by_range: dict[str, list[float]] = {name: [] for name in RANGES}
         cpu_ms = []
         for _ in range(ROUNDS):
             took, before = [], _cpu_seconds(site)
             for name in islice(cycle(RANGES), PAGES):
-                took.append(_asked(site, f"/admin/?range={name}", headers))
+                took.append(_load_ms(site, f"/admin/?range={name}", headers))
                 by_range[name].append(took[-1])
             cpu_ms.append((_cpu_seconds(site) - before) * 1_000 / PAGES)
             ours.append(_p95(took))
-            baseline.append(_p95([_asked(site, "/admin/auth/group/", headers) for _ in range(PAGES)]))
+            baseline.append(_p95([_load_ms(site, "/admin/auth/group/", headers) for _ in range(PAGES)]))
     slowest = {name: rounded(_p95(took)) for name, took in by_range.items()}
     yield MeasuredRow(
         name=f"dashboard, p95 ({database})",
@@ -73,7 +73,7 @@ def _rows(folder: Path, given: dict[str, str], *, database: str) -> Iterator[Mea
     )
 
 
-def _asked(site: WebServer, address: str, headers: dict[str, str]) -> float:
+def _load_ms(site: WebServer, address: str, headers: dict[str, str]) -> float:
     """Milliseconds to the last byte."""
     began = time.monotonic()
     answer = http.get(f"{site.url}{address}", headers=headers, timeout_seconds=120)

@@ -122,9 +122,9 @@ def counting() -> Callable[..., None]:
     from ttscache.wiring import speech_cache
 
     ledger = speech_cache().ledger
-    asked = [RequestedClip(f"{number:032x}", "question", "nova", "tts-1-hd", 60) for number in range(1_000)]
+    clips = [RequestedClip(f"{number:032x}", "question", "nova", "tts-1-hd", 60) for number in range(1_000)]
 
     def count(number: int, of_clips: int = CLIPS) -> None:
-        ledger.record_request(asked[number % of_clips], "memory", 0.0004, 59_904)
+        ledger.record_request(clips[number % of_clips], "memory", 0.0004, 59_904)
 
     return count

@@ -25,9 +25,9 @@ def measure() -> Iterator[MeasuredRow]:
     with rivals() as running:
         web, provider = running.web, running.provider
         sides = {
-            "provider": Asked(f"{provider.base_url}/audio/speech", "bench", "input", model="tts-1-hd"),
-            "ours": Asked(f"{web.url}/api/text-to-speech", web.api_token(), "text"),
-            "earlier": Asked(f"{running.earlier.url}/api/text-to-speech", "", "text"),
+            "provider": Endpoint(f"{provider.base_url}/audio/speech", "bench", "input", model="tts-1-hd"),
+            "ours": Endpoint(f"{web.url}/api/text-to-speech", web.api_token(), "text"),
+            "earlier": Endpoint(f"{running.earlier.url}/api/text-to-speech", "", "text"),
         }
         for side in sides.values():
             for _ in range(WARM_UPS):
@@ -42,7 +42,7 @@ def measure() -> Iterator[MeasuredRow]:
     yield from _rows(**took)
 
 
-class Asked:
+class Endpoint:
     """An address that speaks a text."""
 
     def __init__(self, url: str, token: str, text_field: str, **more: str) -> None:

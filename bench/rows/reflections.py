@@ -88,7 +88,7 @@ def hit_rates(*, reuses: bool) -> dict[str, Any]:
     from harness.speech_api.chat import ChatBehaviour, reply_to
     from narratives.content.loading import load_shipped_content
     from narratives.models import Narrative, OfferedReflection
-    from narratives.reflections.question import AskedQuestion
+    from narratives.reflections.question import Question
     from narratives.reflections.reflecting import note_heard, reflect
 
     class StandIn:
@@ -103,21 +103,21 @@ def hit_rates(*, reuses: bool) -> dict[str, Any]:
     load_shipped_content()
     chance = random.Random(7)
     questions = Narrative.objects.filter(journey__is_default=True, kind="question")
-    asked_of = list(questions.values_list("text", "theme"))
+    texts_and_themes = list(questions.values_list("text", "theme"))
     made: set[str] = set()
 
     def hits_of_a_journey() -> int:
         voice = chance.choices(["nova", "onyx"], [2, 1])[0]
         heard: set[str] = set()
         hits = 0
-        for text, theme in chance.sample(asked_of, len(asked_of)):
-            asked = AskedQuestion(text=text, theme=theme, language="en", voice=voice, heard=frozenset(heard))
+        for text, theme in chance.sample(texts_and_themes, len(texts_and_themes)):
+            question = Question(text=text, theme=theme, language="en", voice=voice, heard=frozenset(heard))
             model = Quoting() if chance.random() < PERSONAL_SHARE else StandIn()
             draw = chance.random if reuses else lambda: 0.0  # below the share that is offered none
-            reflection = reflect(asked, answer_of(chance), model, chance=draw)
+            reflection = reflect(question, answer_of(chance), model, chance=draw)
             if not reflection.is_personal and reflection.text:
-                note_heard(asked, reflection)
-                content_hash = asked.speech(reflection.text).content_hash
+                note_heard(question, reflection)
+                content_hash = question.speech(reflection.text).content_hash
                 hits += content_hash in made
                 made.add(content_hash)
                 heard.add(content_hash)

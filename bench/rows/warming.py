@@ -105,9 +105,9 @@ def _warm_plainly(earlier: Baseline) -> float:
     """Ask the earlier design for all clips of each voice in turn; returns the seconds of all."""
     began = time.monotonic()
     for voice in VOICES:
-        asked = {"voice": voice}
+        body = {"voice": voice}
         answer = http.post_json(
-            f"{earlier.url}/api/pre-cache-narratives", asked, timeout_seconds=LONGEST_SECONDS
+            f"{earlier.url}/api/pre-cache-narratives", body, timeout_seconds=LONGEST_SECONDS
         )
         if answer.json()["total_count"] != TEXTS:
             raise RuntimeError(f"not all was made: {answer.body!r}")
@@ -121,8 +121,8 @@ def _warm(site: Site, voice: OpenAIServer) -> Warmed:
     if run["done"] != CLIPS or len(calls) != CLIPS:
         raise RuntimeError(f"{run['done']} clips of {CLIPS} were made, with {len(calls)} calls")
     return Warmed(
-        seconds=run["finished_at"] - run["asked_at"],
-        first_call_seconds=min(call.started_at for call in calls) - run["asked_at"],
+        seconds=run["finished_at"] - run["requested_at"],
+        first_call_seconds=min(call.started_at for call in calls) - run["requested_at"],
         peak=peak_concurrency(calls),
     )
 
@@ -144,11 +144,11 @@ def warm(*, words: str) -> dict[str, Any]:
         ]
         for voice in VOICES
     }
-    asked_at = time.time()
+    requested_at = time.time()
     runs = [start_run(f"bench:{words}:{voice}", specs) for voice, specs in wanted.items()]
     finished_at = _watch(runs)
     return {
-        "asked_at": asked_at,
+        "requested_at": requested_at,
         "finished_at": finished_at,
         "done": sum(progress_of(run)["done"] for run in runs),
     }

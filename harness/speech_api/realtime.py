@@ -271,7 +271,7 @@ class RealtimeSession:
                 self._read()  # a ping, or the client closes
 
 
-def asked_model(path: str) -> str:
+def requested_model(path: str) -> str:
     return "".join(parse_qs(urlsplit(path).query).get("model", [])[:1])
 
 

@@ -163,7 +163,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _converse(self) -> None:
         """Serve the Realtime API. The connection is no longer HTTP after the handshake."""
-        model = realtime.asked_model(self.path)
+        model = realtime.requested_model(self.path)
         self.close_connection = True
         try:
             protocol.require_key(self.headers["Authorization"])

@@ -176,11 +176,11 @@ class TestFaults:
         with pytest.raises((av.FFmpegError, IndexError)):
             decoded(garbage)
 
-    @pytest.mark.parametrize(("asked", "given"), [("mp3", "wav"), ("wav", "mp3"), ("opus", "wav")])
-    def test_a_fault_can_be_another_audio_format(self, openai: OpenAIServer, asked: str, given: str) -> None:
+    @pytest.mark.parametrize(("wanted", "given"), [("mp3", "wav"), ("wav", "mp3"), ("opus", "wav")])
+    def test_a_fault_can_be_another_audio_format(self, openai: OpenAIServer, wanted: str, given: str) -> None:
         openai.behave(fault="wrong_format")
-        response = speak(openai, response_format=asked)
-        assert response.headers["Content-Type"] == CODINGS[asked].media_type
+        response = speak(openai, response_format=wanted)
+        assert response.headers["Content-Type"] == CODINGS[wanted].media_type
         with av.open(io.BytesIO(response.body)) as container:
             assert container.format.name == given
 

@@ -140,9 +140,9 @@ def _readable_secret(device: TOTPDevice) -> str:
 
 
 def _way_on(request: HttpRequest) -> str:
-    asked = request.GET.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(asked, {request.get_host()}, require_https=request.is_secure())
-    return asked if is_ours and asked else reverse("admin:index")
+    path = request.GET.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(path, {request.get_host()}, require_https=request.is_secure())
+    return path if is_ours and path else reverse("admin:index")
 
 
 def _page(request: HttpRequest, **context: Any) -> TemplateResponse:

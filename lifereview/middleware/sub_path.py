@@ -19,9 +19,9 @@ def serve_below(path: str, application: WSGIApplication) -> WSGIApplication:
         return application
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        asked = environ.get("PATH_INFO", "")
-        if asked == path or asked.startswith(f"{path}/"):
-            environ["PATH_INFO"] = asked[len(path) :] or "/"
+        path_info = environ.get("PATH_INFO", "")
+        if path_info == path or path_info.startswith(f"{path}/"):
+            environ["PATH_INFO"] = path_info[len(path) :] or "/"
         environ["SCRIPT_NAME"] = path
         return application(environ, start_response)
 

@@ -107,8 +107,8 @@ class PublishingAdmin(StaffAdmin):
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         thing = self.get_object(request, object_id)
-        asked = {} if thing is None else soft_delete.question_about([thing]) | {"back": "../change/"}
-        return super().delete_view(request, object_id, asked | (extra_context or {}))  # type: ignore[no-any-return]
+        question = {} if thing is None else soft_delete.question_about([thing]) | {"back": "../change/"}
+        return super().delete_view(request, object_id, question | (extra_context or {}))  # type: ignore[no-any-return]
 
     def delete_model(self, request: HttpRequest, obj: Journey | Narrative) -> None:
         soft_delete.delete(self, request, [obj])

@@ -58,4 +58,4 @@ def _way_back(request: HttpRequest, narrative: Narrative) -> str:
     if request.GET.get("from") != "journey":
         return page_of(narrative)
     journey = reverse("admin:narratives_journey_change", args=[narrative.journey_id])
-    return f"{journey}#sounds-{narrative.pk}"
+    return f"{journey}#clips-{narrative.pk}"

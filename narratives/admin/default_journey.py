@@ -14,7 +14,7 @@ from unfold.decorators import action
 from narratives import publishing
 from narratives.admin.lookups import page_of
 from narratives.models import Journey
-from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.pages import StaffAdmin, is_confirmed
 
 
 def wait_for_an_answer(journey: Journey, form: Any) -> None:
@@ -39,7 +39,7 @@ def say_it_is_not_asked(pages: StaffAdmin, request: HttpRequest, journey: Journe
 @action(description="Make this the default", url_path="make-default", permissions=["publish"])  # type: ignore[untyped-decorator]
 def make_default(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
     journey: Journey = pages.get_or_404(request, object_id)
-    if not has_said_yes(request):
+    if not is_confirmed(request):
         return _ask(pages, request, journey)
     with transaction.atomic():
         publishing.lock_publishing()

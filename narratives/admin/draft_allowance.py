@@ -20,7 +20,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from narratives.admin.lookups import narratives_of, page_of
 from narratives.editing.allowance import DraftInOneVoice, make_within_allowance
 from narratives.models import DraftAllowance, Journey, Narrative
-from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.pages import StaffAdmin, is_confirmed
 from ttscache.staff.wording import being_made_in_words, price
 
 
@@ -90,7 +90,7 @@ def hear_draft_view(pages: StaffAdmin, request: HttpRequest, object_id: int) -> 
     if offer.refusal:
         pages.message_user(request, offer.refusal, messages.WARNING)
         return redirect(back)
-    if not has_said_yes(request, planned):
+    if not is_confirmed(request, planned):
         more = f"It comes out of today's allowance for hearing drafts, of which {offer.left} is left."
         question = {"title": f"Hear my draft: {thing}", "verb": "Make them", "more": more}
         return pages.ask_to_make(request, planned, back=back, **question)

@@ -10,13 +10,13 @@ from unfold.decorators import action
 from narratives.admin.lookups import page_of
 from narratives.editing.copying import duplicate_journey, duplicate_narrative
 from narratives.models import Journey, Narrative
-from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.pages import StaffAdmin, is_confirmed
 
 
 @action(description="Duplicate", url_path="duplicate", permissions=["duplicate"], icon="content_copy")  # type: ignore[untyped-decorator]
 def duplicate(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
     thing: Journey | Narrative = pages.get_or_404(request, object_id)
-    if not has_said_yes(request):
+    if not is_confirmed(request):
         return pages.ask(
             request,
             title=f"Duplicate: {thing}",

@@ -16,7 +16,7 @@ from narratives import publishing
 from narratives.admin.lookups import page_of
 from narratives.models import Journey
 from ttscache import warming
-from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.pages import StaffAdmin, is_confirmed
 from ttscache.staff.wording import being_made_in_words
 from ttscache.warming.rendition_switch import make_pending
 
@@ -43,7 +43,7 @@ def go_live_view(pages: StaffAdmin, request: HttpRequest, object_id: int) -> Htt
     journey: Journey = pages.get_or_404(request, object_id)
     if not pages.has_publish_permission(request):
         raise PermissionDenied
-    if not has_said_yes(request, _plan(journey)):
+    if not is_confirmed(request, _plan(journey)):
         return _ask(pages, request, journey)
     with transaction.atomic():
         publishing.lock_publishing()

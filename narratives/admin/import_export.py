@@ -22,7 +22,7 @@ from narratives.editing.import_export import Difference, Parsed
 from narratives.editing.lexicon_changes import Effect, effect_of, lexicon_with_all
 from narratives.models import Journey, Pronunciation
 from narratives.text.word_diff import changes
-from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.pages import StaffAdmin, is_confirmed
 
 MOST_WORDS = 50  # entries of the lexicon that the log names
 MOST_PROBLEMS = 100  # problems of a file that the page lists
@@ -92,7 +92,7 @@ def import_file(pages: StaffAdmin, request: HttpRequest, object_id: str) -> Http
             "notes": parsed.notes,
         }
         return _page(pages, request, journey, difference=difference, **told)
-    if has_said_yes(request):
+    if is_confirmed(request):
         # The browser sends the file back, so a yes counts only with the fingerprint of what was shown.
         if request.POST.get("seen") == difference.fingerprint:
             return _import(pages, request, journey, parsed, difference)
@@ -127,7 +127,7 @@ def _page(pages: StaffAdmin, request: HttpRequest, journey: Journey, **more: Any
 def _sent_back(request: HttpRequest) -> bytes | None:
     """The file that the confirmation page sent back; None if this request is not its answer."""
     try:
-        return base64.b64decode(request.POST["content"], validate=True) if has_said_yes(request) else None
+        return base64.b64decode(request.POST["content"], validate=True) if is_confirmed(request) else None
     except (KeyError, binascii.Error):
         return None
 

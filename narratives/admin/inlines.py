@@ -45,7 +45,7 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
     def narratives(self) -> QuerySet[Narrative]:
         narratives: QuerySet[Narrative] = super().get_queryset()
         # Templates read this property many times; the clips are looked up once.
-        if any(not hasattr(narrative, "sounds") for narrative in narratives):
+        if any(not hasattr(narrative, "clip_statuses") for narrative in narratives):
             add_clip_statuses(narratives)
             add_draft_changes(narratives, {self.instance.pk: self.changes})
             pace = paces()
@@ -103,12 +103,12 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
     def notices(self) -> list[str]:
         """Texts that contradict each other, and a missing help line."""
         narratives = list(self.narratives)
-        asked = sum(narrative.is_question for narrative in narratives)
+        questions = sum(narrative.is_question for narrative in narratives)
         promises = [
-            f"“{narrative.title}” mentions {promised} questions, but there are {asked}."
+            f"“{narrative.title}” mentions {promised} questions, but there are {questions}."
             for narrative in narratives
             if narrative.kind in (Narrative.Kind.INTRO, Narrative.Kind.OUTRO)
-            and (promised := questions_promised(narrative.text)) not in (None, asked)
+            and (promised := questions_promised(narrative.text)) not in (None, questions)
         ]
         return promises if help_lines().are_set else [*promises, NO_HELP_LINE]
 

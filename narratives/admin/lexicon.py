@@ -37,7 +37,7 @@ from narratives.staff.clip_status import add_clip_statuses
 from narratives.text.lexicon import Lexicon
 from ttscache import warming
 from ttscache.conf import conf
-from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.pages import StaffAdmin, is_confirmed
 from ttscache.staff.wording import being_made_in_words, in_words
 
 
@@ -116,7 +116,7 @@ class PronunciationAdmin(StaffAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        if request.method == "POST" and not has_said_yes(request):
+        if request.method == "POST" and not is_confirmed(request):
             after = self._lexicon_of_form(request, object_id)
             if after is not None and effect_of(after).changed:
                 return self._ask_about(request, after, title="Check the new pronunciation", verb="Save")
@@ -136,7 +136,7 @@ class PronunciationAdmin(StaffAdmin):
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         entry = self.get_object(request, object_id)
-        if entry is not None and not has_said_yes(request):
+        if entry is not None and not is_confirmed(request):
             if not self.has_delete_permission(request, entry):
                 raise PermissionDenied
             after = lexicon_without(entry)

@@ -107,7 +107,7 @@ class NarrativeAdmin(PublishingAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         found = super().get_object(request, object_id, from_field)
         if found is not None:
-            found.may_make = self.has_make_permission(request)  # sounds.html shows buttons to make clips
+            found.may_make = self.has_make_permission(request)  # read by clip_statuses.html
         return found
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[NarrativeList]:
@@ -128,7 +128,8 @@ class NarrativeAdmin(PublishingAdmin):
     @admin.display(description="Audio")
     def sound(self, narrative: Narrative) -> SafeString:
         return render_to_string(
-            "admin/narratives/sounds.html", {"narrative": narrative, "sounds": clip_statuses_of(narrative)}
+            "admin/narratives/clip_statuses.html",
+            {"narrative": narrative, "clip_statuses": clip_statuses_of(narrative)},
         )
 
     @admin.display(description="Estimate")

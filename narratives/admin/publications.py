@@ -18,7 +18,7 @@ from ttscache import warming
 from ttscache.models import Clip, Rendition, WarmRun
 from ttscache.staff.badges import FAILED, Badge, badges_of
 from ttscache.staff.clip_widgets import progress_bar
-from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.pages import StaffAdmin, is_confirmed
 from ttscache.staff.refused_takes import ShownTake, undecided_takes
 from ttscache.staff.wording import being_made_in_words, in_words
 from ttscache.warming import Plan
@@ -49,7 +49,7 @@ class Waiting:
 
     @property
     def failures(self) -> list[tuple[Clip, str, ShownTake | None]]:
-        """Each clip that could not be made, why, and the recording that was refused, if any."""
+        """Each clip that could not be made, why, and the take that was refused, if any."""
         badges = self.badges
         failed = [clip for clip in self.planned.missing if badges[clip.content_hash].word == FAILED.word]
         takes = undecided_takes(failed)
@@ -103,7 +103,7 @@ def waiting_view(pages: StaffAdmin, request: HttpRequest, object_id: int, operat
     if waiting is None:
         pages.message_user(request, "No version is waiting any more.", messages.INFO)
         return redirect(page_of(journey))
-    if not has_said_yes(request):
+    if not is_confirmed(request):
         return _ask(pages, request, waiting, operation)
     pages.log_and_tell(request, journey, operations[operation](request, waiting))
     return redirect(page_of(journey))
@@ -111,7 +111,7 @@ def waiting_view(pages: StaffAdmin, request: HttpRequest, object_id: int, operat
 
 def _ask(pages: StaffAdmin, request: HttpRequest, waiting: Waiting, operation: str) -> HttpResponse:
     missing, number = in_words(waiting.planned), waiting.publication.number
-    asked = {
+    questions = {
         "make": (waiting.verb, f"{missing} Version {number} goes live when all of them are ready."),
         "anyway": (
             "Publish now, audio follows",
@@ -124,7 +124,7 @@ def _ask(pages: StaffAdmin, request: HttpRequest, waiting: Waiting, operation: s
             "and its missing clips are not made.",
         ),
     }
-    verb, summary = asked[operation]
+    verb, summary = questions[operation]
     journey = waiting.publication.journey
     return pages.ask(
         request,

@@ -20,7 +20,7 @@ from narratives.admin.confirmation import confirmed_this
 from narratives.admin.lookups import page_of
 from narratives.models import Journey, Narrative, Publication
 from narratives.publishing import DraftChanges, PublishRequest, publication_clips
-from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.pages import StaffAdmin, is_confirmed
 from ttscache.staff.wording import being_made_in_words, in_words
 from ttscache.warming import ClipSpec, Plan
 
@@ -61,7 +61,7 @@ def publish_chosen(
 ) -> HttpResponse | None:
     """Publish the chosen texts; if that costs money, ask first."""
     wanted = PublishRequest.of_chosen(list(queryset))
-    is_to_be_asked = has_said_yes(request) or wanted.costs_money
+    is_to_be_asked = is_confirmed(request) or wanted.costs_money
     if is_to_be_asked and not confirmed_this(pages, request, wanted.fingerprint):
         return _ask_about_chosen(pages, request, wanted)
     publish_and_tell(pages, request, wanted)

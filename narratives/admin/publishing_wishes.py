@@ -15,7 +15,7 @@ from narratives.admin.lookups import page_of
 from narratives.admin.permissions import has_publish_right
 from narratives.models import Journey, Narrative, PublishingWish
 from narratives.publishing import draft_changes
-from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.pages import StaffAdmin, is_confirmed
 
 
 def context_for_editors(
@@ -43,7 +43,7 @@ def ask_to_publish_view(pages: StaffAdmin, request: HttpRequest, object_id: int)
     elif changes.is_empty:
         says = "There is nothing to publish: listeners have all of it already."
         pages.message_user(request, says, messages.INFO)
-    elif not has_said_yes(request):
+    elif not is_confirmed(request):
         return pages.ask(
             request,
             title=f"Ask to publish: {journey}",
@@ -70,7 +70,7 @@ def take_back_wish_view(pages: StaffAdmin, request: HttpRequest, object_id: int)
     verb = _take_back_verb(request, wish)
     if not verb:
         raise PermissionDenied
-    if not has_said_yes(request):
+    if not is_confirmed(request):
         return pages.ask(
             request,
             title=f"{verb}: {journey}",

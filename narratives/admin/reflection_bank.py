@@ -33,8 +33,8 @@ from ttscache.staff.wording import being_made_in_words
 SAID_AND_WHEN = ("text", "theme", "occasion", "after_heavy", "is_cheerful")
 
 
-def add_bank_sounds(given: Iterable[BankReflection]) -> None:
-    """Set `sounds` on each reflection, one per listener voice, with two queries for all."""
+def add_bank_clip_statuses(given: Iterable[BankReflection]) -> None:
+    """Set `clip_statuses` on each reflection, one per listener voice, with two queries for all."""
     reflections = list(given)
     wanted = publishing.bank_clips(reflections)
     clips, badges = clips_and_badges(each.speech.content_hash for each in wanted)
@@ -42,7 +42,7 @@ def add_bank_sounds(given: Iterable[BankReflection]) -> None:
     for place, reflection in enumerate(reflections):
         # bank_clips lists all reflections voice by voice.
         own = wanted[place :: len(reflections)]
-        reflection.sounds = [  # type: ignore[attr-defined]
+        reflection.clip_statuses = [  # type: ignore[attr-defined]
             ClipStatus(
                 each.speech.voice,
                 badges.get(each.speech.content_hash, NOT_MADE),
@@ -58,7 +58,7 @@ def add_bank_sounds(given: Iterable[BankReflection]) -> None:
 class BankList(ChangeList):  # type: ignore[misc]
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        add_bank_sounds(self.result_list)
+        add_bank_clip_statuses(self.result_list)
 
 
 @admin.register(BankReflection)
@@ -80,11 +80,11 @@ class BankReflectionAdmin(StaffAdmin):
     def sound(self, reflection: BankReflection) -> SafeString | str:
         if reflection.pk is None:
             return "Save first, then listen."
-        if not hasattr(reflection, "sounds"):
-            add_bank_sounds([reflection])
-        sounds = reflection.sounds  # type: ignore[attr-defined]
-        context = {"narrative": reflection, "sounds": sounds}
-        return render_to_string("admin/narratives/sounds.html", context)
+        if not hasattr(reflection, "clip_statuses"):
+            add_bank_clip_statuses([reflection])
+        statuses = reflection.clip_statuses  # type: ignore[attr-defined]
+        context = {"narrative": reflection, "clip_statuses": statuses}
+        return render_to_string("admin/narratives/clip_statuses.html", context)
 
     # --- rights: only people who can publish change what listeners can hear ------------------------------
     def has_publish_permission(self, request: HttpRequest) -> bool:

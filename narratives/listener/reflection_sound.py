@@ -10,7 +10,7 @@ from django.db import Error
 from django.http import HttpRequest
 
 from narratives.listener.playlist import audio_fields, cue_fields, described_audio, with_cues
-from narratives.reflections.question import AskedQuestion
+from narratives.reflections.question import Question
 from ttscache.audio import FORMATS
 from ttscache.cache import GenerationJob
 from ttscache.delivery.metering import Meter, requested_text
@@ -25,27 +25,27 @@ from ttscache.wiring import speech_cache
 LONGEST_WAIT_SECONDS = 6.0  # for the sound of a personal reflection; later the page has moved on
 
 
-def shared_sound(asked: AskedQuestion, text: str) -> dict[str, Any]:
+def shared_sound(question: Question, text: str) -> dict[str, Any]:
     """Tell where the clip of a shareable reflection is. Nothing is made here: the GET that plays it makes it.
 
     Raises Error. While the provider is known to be down or its model retired, the embedded voice speaks at
     once, where TTS_FALLBACK says so: no GET would.
     """
-    speech = asked.speech(text)
+    speech = question.speech(text)
     clip = _on_record(speech)
     has_fallback = speech_cache().fallback is not None
     if not clip.is_ready and has_fallback and (trouble := _known_trouble(speech)) is not None:
-        instead = _spoken_instead(GenerationJob(speech, ContentType.ANALYSIS), asked.voice, trouble)
+        instead = _spoken_instead(GenerationJob(speech, ContentType.ANALYSIS), question.voice, trouble)
         if instead is not None:
             return _in_the_answer(instead, text)
     return with_cues(described_audio(speech, clip), text)
 
 
 def personal_sound(
-    request: HttpRequest, asked: AskedQuestion, text: str, before_start: Callable[[], None] = lambda: None
+    request: HttpRequest, question: Question, text: str, before_start: Callable[[], None] = lambda: None
 ) -> dict[str, Any]:
     """The whole clip of a reflection that may quote the person: made now, and kept nowhere."""
-    speech = asked.speech(text)
+    speech = question.speech(text)
     job = GenerationJob(speech, ContentType.RESPONSE)
     meter = Meter(request, requested_text(speech, ContentType.RESPONSE))
     outcome, entry = "failed", None
@@ -53,7 +53,7 @@ def personal_sound(
         before_start()
         entry, outcome = _speak(job), "generated"
     except SpeechError as trouble:
-        entry = _spoken_instead(job, asked.voice, trouble)
+        entry = _spoken_instead(job, question.voice, trouble)
         outcome = "fallback" if entry is not None else "failed"
     meter.record(outcome, entry.size if entry else 0)
     return _in_the_answer(entry, text) if entry is not None else no_sound(speech.audio_format)

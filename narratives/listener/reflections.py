@@ -18,16 +18,17 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from narratives import safety
 from narratives.content.loading import DEFAULT_CONTENT
 from narratives.listener.api import AudioSerializer
 from narratives.listener.playlist import described_audio, with_cues
 from narratives.listener.reflection_sound import no_sound, personal_sound, shared_sound
 from narratives.models import Journey, Narrative, PublicationEntry
 from narratives.reflections.bank import GENERAL
-from narratives.reflections.care import care_needed
 from narratives.reflections.model import reflection_model
-from narratives.reflections.question import AskedQuestion
+from narratives.reflections.question import Question
 from narratives.reflections.reflecting import Reflection, note_heard, reflect
+from narratives.safety import Level
 from ttscache.accounting.prices import chat_cost_usd
 from ttscache.api.base import JsonView, PublicView
 from ttscache.api.errors import ErrorSerializer
@@ -97,7 +98,7 @@ class ReflectionSerializer(serializers.Serializer[Any]):
     success = serializers.BooleanField()
     text = serializers.CharField()
     source = serializers.ChoiceField(choices=["model", "bank", "safety"])  # type: ignore[assignment]
-    level = serializers.ChoiceField(choices=["none", "grief", "heavy", "urgent"])
+    level = serializers.ChoiceField(choices=[str(each) for each in Level])
     reused = serializers.BooleanField(help_text="The model has chosen one that was said before.")
     audio = ReflectionAudioSerializer()
 
@@ -132,7 +133,7 @@ class ReflectionsView(PublicView):
         data = json_object(request)
         # Before anything else can go wrong, or somebody be told to wait.
         answer, level = _gated_answer(data, request, self)
-        if level == "urgent":
+        if level is Level.URGENT:
             words = _system_words(SAFETY, data.get("narrative"), data.get("voice"))
             return _answered(Reflection("", "safety", level), *words)
         form = ReflectionRequestSerializer(data=data)
@@ -142,15 +143,15 @@ class ReflectionsView(PublicView):
         entry = _entry_of_journey(given["narrative"])
         check_stranger_rate("reflection", given.get("session") or "", SLOW_DOWN, request, self)
         journey = entry.publication.journey
-        asked = AskedQuestion(
+        question = Question(
             text=entry.revision.text,
             theme=entry.theme or GENERAL,
             language=journey.language,
             voice=voice,
             heard=frozenset(filter(_HASH.fullmatch, given.get("heard") or ())),
         )
-        reflection = reflect(asked, answer, reflection_model(), level=level)
-        words = _words_and_sound(reflection, asked, journey, request, self)
+        reflection = reflect(question, answer, reflection_model(), level=level)
+        words = _words_and_sound(reflection, question, journey, request, self)
         return _answered(reflection, *words)
 
 
@@ -164,12 +165,12 @@ class AnalyzeView(JsonView):
         """Reflects on an answer to any question. The same gate and rules hold as for /api/reflections."""
         data = json_object(request)
         _, level = _gated_answer(data, request, self)  # first of all, as in /api/reflections
-        if level == "urgent":
+        if level is Level.URGENT:
             text = _urgent_words(data)[0]
             return Response({"success": True, "analysis": text}, headers={"Cache-Control": NEVER})
-        reflection, asked, journey = _analyzed(data, level, request, self, AnalyzeRequestSerializer)
-        text = reflection.text or _system_words(_slug_for(reflection), journey, asked.voice)[0]
-        note_heard(asked, reflection)
+        reflection, question, journey = _analyzed(data, level, request, self, AnalyzeRequestSerializer)
+        text = reflection.text or _system_words(_slug_for(reflection), journey, question.voice)[0]
+        note_heard(question, reflection)
         return Response({"success": True, "analysis": text}, headers={"Cache-Control": NEVER})
 
 
@@ -185,7 +186,7 @@ class AnalyzeAndSpeakView(JsonView):
         """Reflects on an answer to any question, and says where the sound is."""
         data = json_object(request)
         _, level = _gated_answer(data, request, self)  # first of all, as in /api/reflections
-        if level == "urgent":
+        if level is Level.URGENT:
             text, audio = _urgent_words(data)
         else:
             analyzed = _analyzed(data, level, request, self, AnalyzeAndSpeakRequestSerializer)
@@ -196,29 +197,29 @@ class AnalyzeAndSpeakView(JsonView):
 
 def _analyzed(
     data: dict[str, Any],
-    level: str,
+    level: Level,
     request: Request,
     view: JsonView,
     serializer: type[AnalyzeRequestSerializer],
-) -> tuple[Reflection, AskedQuestion, Journey | None]:
+) -> tuple[Reflection, Question, Journey | None]:
     form = serializer(data=data)
     form.is_valid(raise_exception=True)
     given = form.validated_data
     voice = checked_voice(given.get("voice"), conf().listener_voices)
-    question = given.get("question") or ""
+    words = given.get("question") or ""
     check_stranger_rate("reflection", "", SLOW_DOWN, request, view)
-    entry = _question_with_words(question)
+    entry = _question_with_words(words)
     journey = entry.publication.journey if entry is not None else Journey.objects.live().first()
-    asked = AskedQuestion(
-        text=question,
+    question = Question(
+        text=words,
         theme=(entry.theme if entry is not None else "") or GENERAL,
         language=journey.language if journey is not None else "en",
         voice=voice,
     )
-    reflection = reflect(asked, data["answer"], reflection_model(), level=level)
+    reflection = reflect(question, data["answer"], reflection_model(), level=level)
     if reflection.source == "model":
-        _note_call(request, question + data["answer"], reflection.text)
-    return reflection, asked, journey
+        _note_call(request, words + data["answer"], reflection.text)
+    return reflection, question, journey
 
 
 def _note_call(request: Request, read: str, written: str) -> None:
@@ -246,7 +247,7 @@ def _question_with_words(text: object) -> PublicationEntry | None:
     return questions.select_related("revision", "publication__journey").first()
 
 
-def _gated_answer(data: dict[str, Any], request: Request, view: JsonView) -> tuple[str, str]:
+def _gated_answer(data: dict[str, Any], request: Request, view: JsonView) -> tuple[str, Level]:
     """The answer and its level. Raises EmptyAnswer, Throttled, or AnswerTooLong.
 
     It comes before the serializer, whose messages are for programs. An answer that is too long is refused
@@ -256,12 +257,12 @@ def _gated_answer(data: dict[str, Any], request: Request, view: JsonView) -> tup
     if not isinstance(answer, str) or not answer.strip():
         raise EmptyAnswer
     if len(answer) <= MOST_ANSWER_CHARACTERS:
-        return answer, care_needed(answer)
+        return answer, safety.level(answer)
     # The gate reads it for longer than any other answer, so this caller is counted first.
     check_stranger_rate("reflection", "", SLOW_DOWN, request, view)
     for part in _parts_for_the_gate(answer):
-        if care_needed(part) == "urgent":
-            return answer, "urgent"
+        if safety.level(part) is Level.URGENT:
+            return answer, Level.URGENT
     raise AnswerTooLong
 
 
@@ -294,16 +295,16 @@ def _entry_of_journey(pk: int) -> PublicationEntry:
 
 
 def _words_and_sound(
-    reflection: Reflection, asked: AskedQuestion, journey: Journey | None, request: Request, view: JsonView
+    reflection: Reflection, question: Question, journey: Journey | None, request: Request, view: JsonView
 ) -> tuple[str, dict[str, Any]]:
     if not reflection.text:
-        return _system_words(_slug_for(reflection), journey, asked.voice)
+        return _system_words(_slug_for(reflection), journey, question.voice)
     if reflection.is_personal:
-        before_start = cache(partial(begin_generation, request, view, asked.speech(reflection.text)))
-        return reflection.text, personal_sound(request._request, asked, reflection.text, before_start)
-    note_heard(asked, reflection)
+        before_start = cache(partial(begin_generation, request, view, question.speech(reflection.text)))
+        return reflection.text, personal_sound(request._request, question, reflection.text, before_start)
+    note_heard(question, reflection)
     try:
-        return reflection.text, shared_sound(asked, reflection.text)
+        return reflection.text, shared_sound(question, reflection.text)
     except Error:
         logger.warning("A reflection is answered without its sound: the database does not answer.")
         return reflection.text, no_sound(conf().audio_format)

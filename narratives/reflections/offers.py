@@ -10,36 +10,36 @@ from django.db.models import Q
 
 from narratives.models import BankReflection, OfferedReflection
 from narratives.reflections.bank import GENERAL
-from narratives.reflections.question import AskedQuestion
+from narratives.reflections.question import Question
 from narratives.text.reflection_rules import problems
 
 MOST_OFFERED = 20
 _SAYS_LITTLE = (BankReflection.Occasion.SHORT, BankReflection.Occasion.SKIPPED)
 
 
-def offers_for(asked: AskedQuestion, level: str, bank: Iterable[BankReflection]) -> list[str]:
+def offers_for(question: Question, level: str, bank: Iterable[BankReflection]) -> list[str]:
     """Up to 20 reflections of the question's theme, the most heard ones first, then those of the bank.
 
     None that this journey has heard. After a heavy answer only those that are marked as fit for that; where
     the bank has the same words, its mark counts as well.
     """
-    known = OfferedReflection.objects.of_theme(asked.theme, asked.language)
-    unfit = BankReflection.objects.filter(_unfit(level, asked.theme)).values("text")
+    known = OfferedReflection.objects.of_theme(question.theme, question.language)
+    unfit = BankReflection.objects.filter(_unfit(level, question.theme)).values("text")
     offered = known.filter(is_offered=True).exclude(text__in=unfit)
     if level == "heavy":
         offered = offered.filter(fits_heavy=True)
-    most = MOST_OFFERED + len(asked.heard)
-    found = _sayable(offered.texts()[:most], asked)
+    most = MOST_OFFERED + len(question.heard)
+    found = _sayable(offered.texts()[:most], question)
     if len(found) < MOST_OFFERED:
-        others = [each.text for each in bank if _fits(each, asked.theme, level)]
+        others = [each.text for each in bank if _fits(each, question.theme, level)]
         taken_out = set(known.filter(is_offered=False, text__in=others).texts())
-        found += _sayable((text for text in others if text not in {*taken_out, *found}), asked)
+        found += _sayable((text for text in others if text not in {*taken_out, *found}), question)
     return found[:MOST_OFFERED]
 
 
-def _sayable(texts: Iterable[str], asked: AskedQuestion) -> list[str]:
+def _sayable(texts: Iterable[str], question: Question) -> list[str]:
     """The first of these that may be said to this journey, as many as can be offered."""
-    fit = (text for text in texts if _keeps_the_rules(text) and not asked.has_heard(text))
+    fit = (text for text in texts if _keeps_the_rules(text) and not question.has_heard(text))
     return list(islice(fit, MOST_OFFERED))
 
 

@@ -72,8 +72,8 @@ def _told(question: str, answer: str) -> str:
     # Removed again and again: "</ans</answer>wer>" would leave one behind.
     while (without := re.sub(r"</?answer>", "", answer, flags=re.IGNORECASE)) != answer:
         answer = without
-    asked = cut_at_word(" ".join(question.split()), MOST_QUESTION_CHARACTERS)
-    return f"Question: {asked}\n<answer>{cut_at_word(answer, MOST_ANSWER_CHARACTERS)}</answer>"
+    question = cut_at_word(" ".join(question.split()), MOST_QUESTION_CHARACTERS)
+    return f"Question: {question}\n<answer>{cut_at_word(answer, MOST_ANSWER_CHARACTERS)}</answer>"
 
 
 def cut_at_word(text: str, most: int) -> str:

@@ -1,4 +1,4 @@
-"""AskedQuestion: what an answer was given to, and what this journey has heard already."""
+"""Question: what an answer was given to, and what this journey has heard already."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ttscache.speech import SpeechRequest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AskedQuestion:
+class Question:
     """A question in one listener voice. `heard`: content hashes of the clips that this journey has heard."""
 
     text: str

@@ -11,12 +11,13 @@ from typing import Protocol
 
 from django.db import Error
 
+from narratives import safety
 from narratives.models import BankReflection, OfferedReflection
 from narratives.reflections.bank import choose_from_bank
-from narratives.reflections.care import care_by_rules, care_needed
 from narratives.reflections.offers import offers_for
 from narratives.reflections.prompt import chosen_number, is_safety_signal, messages_for
-from narratives.reflections.question import AskedQuestion
+from narratives.reflections.question import Question
+from narratives.safety.levels import Level, highest
 from narratives.text.reflection_rules import is_shareable, problems
 from narratives.text.tidying import tidied
 from ttscache.delivery.waiting_room import waiting_room
@@ -30,7 +31,6 @@ ATTEMPTS = 2
 LONGEST_PAUSE_SECONDS = 1.0  # the server may ask for one; the listener waits
 WITHOUT_OFFER_SHARE = 0.05  # of the calls, so that the reflections in use do not become ever fewer
 BANK_LANGUAGE = "en"
-LEVELS = ("none", "grief", "heavy", "urgent")
 
 
 class ChatModel(Protocol):
@@ -58,58 +58,58 @@ class Reflection:
 class _Found:
     """How grave the answer is by now, and what the model has made of it; None where nothing of use."""
 
-    level: str
+    level: Level
     reflection: Reflection | None = None
 
 
 def reflect(
-    asked: AskedQuestion,
+    question: Question,
     answer: str,
     model: ChatModel | None,
     *,
-    level: str | None = None,
+    level: Level | None = None,
     chance: Callable[[], float] = random.random,
 ) -> Reflection:
     """A reflection for this answer. `level`: where the gate has been asked already. Raises Error.
 
     An urgent answer gets none, and no model is called for it. `chance` gives numbers from 0 up to 1.
     """
-    level = care_needed(answer) if level is None else level
-    if level == "urgent":
+    level = safety.level(answer) if level is None else level
+    if level is Level.URGENT:
         return Reflection("", "safety", level)
-    speaks_language = asked.language.split("-")[0].lower() == BANK_LANGUAGE
+    speaks_language = question.language.split("-")[0].lower() == BANK_LANGUAGE
     bank = list(BankReflection.objects.active()) if speaks_language else []
     found = _Found(level)
     if model is not None:
-        found = _ask(model, asked, answer, level, bank=bank, chance=chance)
+        found = _ask(model, question, answer, level, bank=bank, chance=chance)
     if found.reflection is not None:
         return found.reflection
     chosen = choose_from_bank(
         bank,
-        theme=asked.theme,
+        theme=question.theme,
         level=found.level,
         answer=answer,
-        is_heard=lambda reflection: asked.has_heard(reflection.text),
+        is_heard=lambda reflection: question.has_heard(reflection.text),
     )
     if chosen is None:
         return Reflection("", "bank", found.level)
-    return Reflection(chosen.text, "bank", found.level, fits_heavy=chosen.is_fit_after_heavy(asked.theme))
+    return Reflection(chosen.text, "bank", found.level, fits_heavy=chosen.is_fit_after_heavy(question.theme))
 
 
 def _ask(
     model: ChatModel,
-    asked: AskedQuestion,
+    question: Question,
     answer: str,
-    level: str,
+    level: Level,
     *,
     bank: Sequence[BankReflection],
     chance: Callable[[], float],
 ) -> _Found:
     """Ask the model, once more where that may help. While too many wait, the bank answers at once."""
     until = time.monotonic() + ALL_ATTEMPTS_SECONDS
-    offered = [] if chance() < WITHOUT_OFFER_SHARE else offers_for(asked, level, bank)
+    offered = [] if chance() < WITHOUT_OFFER_SHARE else offers_for(question, level, bank)
     random.shuffle(offered)  # a model prefers what comes first or last
-    messages = messages_for(asked.text, answer, offered)
+    messages = messages_for(question.text, answer, offered)
     found = _Found(level)
     try:
         leave = waiting_room().enter()
@@ -122,7 +122,7 @@ def _ask(
             except TextRefused:
                 # A filter against violence or self-harm has stopped it, so it is to be treated with care.
                 logger.info("A filter of the reflection model stopped an answer.")
-                return _Found(_graver(found.level, "heavy"))
+                return _Found(highest((found.level, Level.HEAVY)))
             except SpeechError as error:
                 code = error.recorded_as if isinstance(error, ProviderError) else error.code
                 logger.warning("The reflection model did not answer (%s).", code)
@@ -130,7 +130,7 @@ def _ask(
                     return found
                 time.sleep(error.retry_after_seconds or 0)
                 continue
-            found = _judge(said, asked, answer, found.level, offered)
+            found = _judge(said, question, answer, found.level, offered)
             if found.reflection is not None:
                 return found
         return found
@@ -138,10 +138,12 @@ def _ask(
         leave()
 
 
-def _judge(said: str, asked: AskedQuestion, answer: str, level: str, offered: Sequence[str]) -> _Found:
+def _judge(said: str, question: Question, answer: str, level: Level, offered: Sequence[str]) -> _Found:
     """Tell what the model said: a signal of danger, a choice, words of its own, or nothing of use."""
+    from narratives.safety.rules import rules_level  # late, as the whole gate
+
     if is_safety_signal(said):
-        return _Found("urgent", Reflection("", "safety", "urgent"))
+        return _Found(Level.URGENT, Reflection("", "safety", Level.URGENT))
     number = chosen_number(said)
     if number is not None:
         if not 1 <= number <= len(offered):
@@ -150,16 +152,12 @@ def _judge(said: str, asked: AskedQuestion, answer: str, level: str, offered: Se
     text = tidied(said).replace("\n", " ")
     # The gate's rules may find in the model's words what the gate did not find in the answer. Its learned
     # layer has learned from answers alone, and takes many harmless reflections for grave ones.
-    level = _graver(level, care_by_rules(text))
-    if level == "urgent":
+    level = highest((level, rules_level(text)))
+    if level is Level.URGENT:
         return _Found(level, Reflection("", "safety", level))
-    if problems(text) or not _can_be_spoken(text) or asked.has_heard(text):
+    if problems(text) or not _can_be_spoken(text) or question.has_heard(text):
         return _Found(level)
     return _Found(level, Reflection(text, "model", level, is_personal=not is_shareable(text, answer)))
-
-
-def _graver(*levels: str) -> str:
-    return max(levels, key=LEVELS.index)
 
 
 def _can_be_spoken(text: str) -> bool:
@@ -170,14 +168,14 @@ def _can_be_spoken(text: str) -> bool:
     return True
 
 
-def note_heard(asked: AskedQuestion, reflection: Reflection) -> None:
+def note_heard(question: Question, reflection: Reflection) -> None:
     """Count that listeners get these words. What may be personal is not counted by its words."""
     if reflection.is_personal or not reflection.text:
         return
     try:
         OfferedReflection.objects.note_heard(
-            asked.theme,
-            asked.language,
+            question.theme,
+            question.language,
             reflection.text,
             is_chosen=reflection.is_reused,
             fits_heavy=reflection.fits_heavy,

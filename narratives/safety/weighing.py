@@ -78,8 +78,8 @@ def _common(texts: Iterable[Hashes], least_texts: int) -> tuple[Hashes, NDArray[
     return hashes[kept], counts[kept]
 
 
-def _places(known: Hashes, asked: Hashes, offset: int) -> Places:
-    if not len(known) or not asked.size:
-        return np.full(asked.shape, -1, np.int64)
-    at = np.minimum(np.searchsorted(known, asked), len(known) - 1)
-    return np.where(known[at] == asked, at + offset, -1)
+def _places(known: Hashes, sought: Hashes, offset: int) -> Places:
+    if not len(known) or not sought.size:
+        return np.full(sought.shape, -1, np.int64)
+    at = np.minimum(np.searchsorted(known, sought), len(known) - 1)
+    return np.where(known[at] == sought, at + offset, -1)

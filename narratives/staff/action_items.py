@@ -59,7 +59,7 @@ def with_failed_clips(narratives: Iterable[Narrative]) -> list[Narrative]:
     found = [narrative for narrative in narratives if narrative.pending is None]
     add_clip_statuses(found)
     return [
-        each for each in found if any(sound.badge.word == FAILED.word for sound in clip_statuses_of(each))
+        each for each in found if any(status.badge.word == FAILED.word for status in clip_statuses_of(each))
     ]
 
 

@@ -77,7 +77,7 @@ class ClipStatus:
     title: str
     remade: Badge | None = None  # set while it is being made again, or if that failed
     changed: str = ""  # why it is out of date, and since when
-    refused: ShownTake | None = None  # a recording that a check refused, if it waits for a decision
+    refused: ShownTake | None = None  # a take that a check refused, if it waits for a decision
     is_model_retired: bool = False  # its voice model has been switched off, so no clip can be made
 
     @property
@@ -118,7 +118,7 @@ def clips_and_badges(content_hashes: Iterable[str]) -> tuple[dict[str, Clip], di
 
 
 def add_clip_statuses(narratives: Iterable[Narrative]) -> None:
-    """Set `sounds` on each narrative, one per listener voice. Three queries for any number of texts."""
+    """Set `clip_statuses` on each narrative, one per listener voice, with three queries for all."""
     narratives = share_lexicon(narratives)
     clips, badges = clips_and_badges({each for narrative in narratives for each in _hashes(narrative)})
     remakes = remaking.latest_remakes(clip for clip in clips.values() if clip.is_ready)
@@ -127,8 +127,8 @@ def add_clip_statuses(narratives: Iterable[Narrative]) -> None:
     models = {each.draft_speech(voice).model for each in narratives[:1] for voice in conf().listener_voices}
     retired = retired_among(models)
     for narrative in narratives:
-        narrative.sounds = [  # type: ignore[attr-defined]
-            _sound(narrative, voice, clips, badges, remakes, takes=takes, retired=retired)
+        narrative.clip_statuses = [  # type: ignore[attr-defined]
+            _clip_status(narrative, voice, clips, badges, remakes, takes=takes, retired=retired)
             for voice in conf().listener_voices
         ]
 
@@ -136,7 +136,7 @@ def add_clip_statuses(narratives: Iterable[Narrative]) -> None:
 def takes_of_failed(
     clips: Mapping[str, Clip], badges: Mapping[str, Badge], remakes: Container[UUID] = ()
 ) -> dict[UUID, ShownTake]:
-    """The refused recordings of the clips that failed, by the clip's id. No query if none failed."""
+    """The refused takes of the clips that failed, by the clip's id. No query if none failed."""
     failed = [
         clip
         for content_hash, clip in clips.items()
@@ -146,15 +146,15 @@ def takes_of_failed(
 
 
 def clip_statuses_of(narrative: Narrative) -> list[ClipStatus]:
-    if not hasattr(narrative, "sounds"):
+    if not hasattr(narrative, "clip_statuses"):
         add_clip_statuses([narrative])
-    return narrative.sounds  # type: ignore[attr-defined, no-any-return]
+    return narrative.clip_statuses  # type: ignore[attr-defined, no-any-return]
 
 
 def count_up_to_date(narratives: Iterable[Narrative]) -> tuple[int, int]:
     """The number of clips that are up to date, and of all clips, over every listener voice."""
-    sounds = [sound for narrative in narratives for sound in clip_statuses_of(narrative)]
-    return sum(sound.is_up_to_date for sound in sounds), len(sounds)
+    statuses = [status for narrative in narratives for status in clip_statuses_of(narrative)]
+    return sum(status.is_up_to_date for status in statuses), len(statuses)
 
 
 def _hashes(narrative: Narrative) -> Iterable[str]:
@@ -164,7 +164,7 @@ def _hashes(narrative: Narrative) -> Iterable[str]:
             yield narrative.live.speech(voice).content_hash
 
 
-def _sound(
+def _clip_status(
     narrative: Narrative,
     voice: str,
     clips: dict[str, Clip],

@@ -140,7 +140,7 @@ class Ledger:
         """Count one request for a clip. `seconds` lie between the request and the first byte."""
         hour = int(self._clock() // HOUR_SECONDS)
         bucket = bisect_left(LATENCY_BUCKETS_MS, seconds * 1_000)
-        worth = round(self._price_usd(requested) * 1e6) if outcome not in UNPRICED else 0
+        list_price_microusd = round(self._price_usd(requested) * 1e6) if outcome not in UNPRICED else 0
         with self._lock:
             self._open.add(
                 hour,
@@ -148,7 +148,7 @@ class Ledger:
                 outcome,
                 bucket=bucket,
                 audio_bytes=audio_bytes,
-                microusd=worth,
+                microusd=list_price_microusd,
                 made_ahead=made_ahead,
             )
 

@@ -29,7 +29,7 @@ from ttscache.renditions import retirement
 from ttscache.renditions.irreplaceable import cannot_be_made_again, is_irreplaceable
 from ttscache.staff.badges import Badge, badges_of
 from ttscache.staff.clip_widgets import length, player, waveform
-from ttscache.staff.pages import ReadOnlyAdmin, column, has_said_yes
+from ttscache.staff.pages import ReadOnlyAdmin, column, is_confirmed
 from ttscache.staff.refused_takes import undecided_takes
 from ttscache.staff.wording import moment
 from ttscache.wiring import speech_cache
@@ -52,7 +52,7 @@ class ClipAdmin(DashboardPages, RefusedTakePages, ReadOnlyAdmin):
     Private clips are left out: a reflection may quote a listener until it is declared shareable.
     """
 
-    list_display = ("says", "sound", "kind", "lasts", "size", "made", "asked_for")
+    list_display = ("says", "sound", "kind", "lasts", "size", "made", "last_requested")
     list_filter = (
         ("voice", VoiceListFilter),
         "content_type",
@@ -77,7 +77,7 @@ class ClipAdmin(DashboardPages, RefusedTakePages, ReadOnlyAdmin):
                     "lasts",
                     "size",
                     "made",
-                    "asked_for",
+                    "last_requested",
                     "made_again",
                 )
             },
@@ -117,7 +117,7 @@ class ClipAdmin(DashboardPages, RefusedTakePages, ReadOnlyAdmin):
         clip = self.get_object(request, object_id)
         if clip is None or not is_irreplaceable(clip):
             raise Http404
-        if not has_said_yes(request):
+        if not is_confirmed(request):
             page = reverse("admin:ttscache_clip_change", args=[clip.pk])
             title = f"Delete clip, {clip.voice}: {truncatechars(clip.content_text, 60)}"
             return self.ask(request, title=title, verb="Delete it", summary=_what_is_lost(clip), back=page)
@@ -161,7 +161,7 @@ class ClipAdmin(DashboardPages, RefusedTakePages, ReadOnlyAdmin):
     lasts = column("Length", "duration_ms", length)
     size = column("Size", "audio_file_size", lambda size: filesizeformat(size) if size else "")
     made = column("Made", "stored_at", moment)
-    asked_for = column("Last asked for", "last_requested_at", moment)
+    last_requested = column("Last requested", "last_requested_at", moment)
 
     @admin.display(description="Make again")
     def made_again(self, clip: Clip) -> str:
@@ -189,7 +189,7 @@ class ClipAdmin(DashboardPages, RefusedTakePages, ReadOnlyAdmin):
         return format_html('{} <span class="clip-reason">{}</span>', heard, why) if why else heard
 
     def get_fieldsets(self, request: HttpRequest, obj: Clip | None = None) -> Any:
-        """Show the refused recording only where there is one."""
+        """Show the refused take only where there is one."""
         if obj is not None and undecided_takes([obj]):
             return self.fieldsets
         (name, first), *rest = self.fieldsets

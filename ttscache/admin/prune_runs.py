@@ -17,7 +17,7 @@ from ttscache.maintenance import pruning
 from ttscache.models import PruneRun
 from ttscache.staff.badges import PRUNE_BADGES
 from ttscache.staff.clip_widgets import fresh, progress_bar
-from ttscache.staff.pages import ReadOnlyAdmin, column, has_said_yes
+from ttscache.staff.pages import ReadOnlyAdmin, column, is_confirmed
 from ttscache.staff.wording import dollars, moment
 
 
@@ -61,7 +61,7 @@ class PruneRunAdmin(ReadOnlyAdmin):
     def stop_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
         run = self.get_or_404(request, object_id)
         page = reverse("admin:ttscache_prunerun_change", args=[run.pk])
-        if not has_said_yes(request):
+        if not is_confirmed(request):
             summary = "Clips that were removed are gone; all others stay."
             return self.ask(request, title=f"Stop: {run}", verb="Stop", summary=summary, back=page)
         self.stop(request, PruneRun.objects.filter(pk=run.pk))

@@ -1,4 +1,4 @@
-"""Lets staff hear a refused recording, use it all the same, or have it made again."""
+"""Lets staff hear a refused take, use it all the same, or have it made again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ttscache.delivery import http
 from ttscache.errors import SpeechError
 from ttscache.generation.refused_takes import take_as_entry
 from ttscache.models import Clip, RefusedTake
-from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.pages import StaffAdmin, is_confirmed
 from ttscache.staff.refused_takes import ShownTake
 from ttscache.staff.wording import being_made_in_words
 from ttscache.warming import ClipSpec, Plan, remaking
@@ -28,7 +28,7 @@ from ttscache.wiring import speech_cache
 
 
 class RefusedTakePages(StaffAdmin):
-    """Adds the addresses of a clip's refused recording to its staff pages."""
+    """Adds the addresses of a clip's refused take to its staff pages."""
 
     def get_urls(self) -> list[Any]:
         guarded = self.admin_site.admin_view
@@ -46,7 +46,7 @@ class RefusedTakePages(StaffAdmin):
         ]
 
     def hear_refused(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
-        """Play the refused recording to staff. Nothing on the way may keep it."""
+        """Play the refused take to staff. Nothing on the way may keep it."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         take = _undecided_of(self.get_or_404(request, str(pk)))  # private clips are not among the rows here
@@ -58,7 +58,7 @@ class RefusedTakePages(StaffAdmin):
         )
 
     def use_refused(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """Make the refused recording the clip, after a question. It is paid for already."""
+        """Make the refused take the clip, after a question. It is paid for already."""
         take, back = self._decision(request, pk)
         if take is None:
             return redirect(back)
@@ -66,7 +66,7 @@ class RefusedTakePages(StaffAdmin):
         if not take.is_usable:
             self.message_user(request, shown.help, messages.ERROR)
             return redirect(back)
-        if not has_said_yes(request):
+        if not is_confirmed(request):
             effect = "If you use it, this is what listeners hear. It costs nothing: it is already paid for."
             title = f"Use this recording, {_named(take.clip)}"
             return self.ask(
@@ -103,7 +103,7 @@ class RefusedTakePages(StaffAdmin):
         return self.make_after_a_yes(request, planned, make, back=back, **question)
 
     def _decision(self, request: HttpRequest, pk: UUID) -> tuple[RefusedTake | None, str]:
-        """The recording to decide about, and the page to go back to. None if somebody has decided."""
+        """The take to decide about, and the page to go back to. None if somebody has decided."""
         if not self.has_make_permission(request):
             raise PermissionDenied
         clip = self.get_or_404(request, str(pk))

@@ -48,7 +48,7 @@ class WaitingAdmin(FiguresAdmin):
 class UsageAdmin(WaitingAdmin):
     list_display = (
         *("began", "kind", "spoken_as", "came", "waited"),
-        *("requests", "ahead", "characters", "sent", "worth"),
+        *("requests", "ahead", "characters", "sent", "list_price"),
     )
     list_before_template = "ttscache/admin/usage_note.html"
     list_filter = ("content_type", ("voice", VoiceListFilter), "outcome")
@@ -56,7 +56,7 @@ class UsageAdmin(WaitingAdmin):
     came = column("Source", "outcome", lambda outcome: OUTCOMES.get(outcome, outcome))
     ahead = column("Made ahead", "warmed_hits", lambda hits: str(hits or ""))
     sent = column("Sent", "audio_bytes", filesizeformat)
-    worth = column("List price", "list_price_microusd", dollars)
+    list_price = column("List price", "list_price_microusd", dollars)
 
 
 @admin.register(PlaybackStart)

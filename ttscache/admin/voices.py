@@ -35,7 +35,7 @@ from ttscache.reports.voices import (
 from ttscache.speech import VoiceRendition
 from ttscache.staff.badges import badges_of
 from ttscache.staff.clip_widgets import player
-from ttscache.staff.pages import ReadOnlyAdmin, has_said_yes
+from ttscache.staff.pages import ReadOnlyAdmin, is_confirmed
 from ttscache.staff.wording import being_made_in_words, in_words, listed, words_of
 from ttscache.warming import rendition_switch
 from ttscache.warming.time_estimate import seconds_to_make
@@ -84,18 +84,18 @@ class VoicesAdmin(ReadOnlyAdmin):
 
     def candidates_view(self, request: HttpRequest, voice: str) -> HttpResponse:
         """List the voices of the chosen model that could play this listener voice, with samples."""
-        asked = self._voice(request, voice)
+        chosen = self._voice(request, voice)
         models = models_to_choose()
         model = request.GET.get("model", "")
         if model not in models:
-            model = asked.live.model if asked.live.model in models else models[0]
+            model = chosen.live.model if chosen.live.model in models else models[0]
         rows = [(each, _players(each)) for each in candidates(voice, model)]
         missing = [clip for each, _ in rows for clip in each.samples if not clip.is_ready]
         return self._page(
             request,
             "candidates",
             title=f"Who plays {voice}?",
-            voice=asked,
+            voice=chosen,
             models=models,
             model=model,
             rows=rows,
@@ -146,7 +146,7 @@ class VoicesAdmin(ReadOnlyAdmin):
         model = _model(request)
         spec = self._candidate(model, request.GET.get("by", ""))
         planned = switch_plan(voice, spec)
-        if not has_said_yes(request, planned):
+        if not is_confirmed(request, planned):
             return self.ask_to_make(
                 request,
                 planned,
@@ -186,7 +186,7 @@ class VoicesAdmin(ReadOnlyAdmin):
 
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         rendition = self._pending(request, pk)
-        if not has_said_yes(request):
+        if not is_confirmed(request):
             return self.ask(
                 request,
                 title=f"Stop the change of {rendition.listener_voice} to {rendition.voice}",
@@ -205,7 +205,7 @@ class VoicesAdmin(ReadOnlyAdmin):
         rendition = self._pending(request, pk)
         progress = rendition_switch.progress_of_takeover(rendition)
         number = len(progress.failed)
-        if not has_said_yes(request):
+        if not is_confirmed(request):
             if not progress.is_stuck:
                 raise Http404
             return self.ask(

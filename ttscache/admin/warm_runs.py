@@ -22,7 +22,7 @@ from ttscache import warming
 from ttscache.models import WarmItem, WarmRun
 from ttscache.staff.badges import ITEM_BADGES, RUN_BADGES
 from ttscache.staff.clip_widgets import fresh, player
-from ttscache.staff.pages import ReadOnlyAdmin, column, has_said_yes
+from ttscache.staff.pages import ReadOnlyAdmin, column, is_confirmed
 from ttscache.staff.wording import in_words, listed, moment, words_of
 from ttscache.warming import Plan
 from ttscache.warming.progress import progress_of
@@ -89,10 +89,10 @@ def _while(*states: WarmRun.State) -> dict[str, str]:
 
 @admin.register(WarmRun)
 class WarmRunAdmin(ReadOnlyAdmin):
-    list_display = ("makes", "standing", "progress", "failures", "requested_by", "asked_for", "ended")
+    list_display = ("makes", "standing", "progress", "failures", "requested_by", "requested", "ended")
     list_filter = ("state",)
     search_fields = ("name", "scope", "requested_by")
-    fields = ("makes", "standing", "progress", "counts", "requested_by", "asked_for", "began", "ended")
+    fields = ("makes", "standing", "progress", "counts", "requested_by", "requested", "began", "ended")
     readonly_fields = fields
     inlines = (WarmItemInline,)
     actions_detail = ACTIONS
@@ -127,7 +127,7 @@ class WarmRunAdmin(ReadOnlyAdmin):
     def makes(self, run: WarmRun) -> str:
         return run.label
 
-    asked_for = column("Requested", "created_at", moment)
+    requested = column("Requested", "created_at", moment)
     began = column("Started", "started_at", moment)
     ended = column("Ended", "finished_at", moment)
 
@@ -257,7 +257,7 @@ class WarmRunAdmin(ReadOnlyAdmin):
         # List the items before the operation, which changes their states.
         items = list(run.items.filter(state__in=concerning).select_related("clip").defer("clip__waveform"))
         planned = Plan(tuple(item.clip for item in items), remake=any(item.newer_than for item in items))
-        if name in actions_for(run) and not has_said_yes(request):
+        if name in actions_for(run) and not is_confirmed(request):
             verb = getattr(self, name).short_description
             summary = f"{in_words(planned, state)} {question}" if concerning else question
             title = f"{verb}: {run.label}"

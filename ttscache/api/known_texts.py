@@ -37,12 +37,12 @@ def known_texts_middleware(get_response: Handler) -> Handler:
         if request.path_info != ADDRESS or request.method != "POST":
             return get_response(request)
         started = time.monotonic()
-        asked = None
+        spoken = None
         with suppress(Exception):  # the view meets the same error, and answers it
-            asked = _asked_of(request)
-        if asked is None:
+            spoken = _speech_and_kind_of(request)
+        if spoken is None:
             return get_response(request)
-        speech, content_type = asked
+        speech, content_type = spoken
         meter = Meter(request, requested_text(speech, content_type), started)
         known = _respond_with_known(meter, speech)
         if known is not None:
@@ -74,8 +74,8 @@ def _respond_while_making(meter: Meter, speech: SpeechRequest) -> HttpResponseBa
         return None
 
 
-def _asked_of(request: HttpRequest) -> tuple[SpeechRequest, ContentType] | None:
-    """The speech asked for; None for callers who may not hear every clip, and for a person's own words."""
+def _speech_and_kind_of(request: HttpRequest) -> tuple[SpeechRequest, ContentType] | None:
+    """The requested speech; None for callers who may not hear every clip, and for a person's own words."""
     if not _may_hear_every_clip(request):
         return None
     # Once read this way, the body is still there for the view.

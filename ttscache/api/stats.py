@@ -51,7 +51,7 @@ def cache_stats() -> dict[str, Any]:
         outcomes[row.outcome] += row.requests
     by_tier = {outcome: outcomes[outcome] for outcome in OUTCOMES}
     held = clips_held()
-    holdings = {
+    stored = {
         "supabase_entries": sum(each.clips for each in held),
         "local_files": files_here().clips,
         "memory_cache": clips_in_memory(),
@@ -62,7 +62,7 @@ def cache_stats() -> dict[str, Any]:
     budget = budget_today()
     return {
         "success": True,
-        **holdings,
+        **stored,
         "hit_rate": _hit_rate(by_tier),
         "by_content_type": _by_content_type(usage),
         "by_tier": by_tier,
@@ -71,7 +71,7 @@ def cache_stats() -> dict[str, Any]:
         "budget": {"usd_a_day": budget.cap_usd, "committed_today_usd": budget.committed_usd},
         "compression": _compression(held),
         "warmed": _warmed(usage),
-        "stats": holdings,
+        "stats": stored,
     }
 
 
@@ -95,14 +95,14 @@ def _warmed(usage: Iterable[UsageSum]) -> dict[str, Any]:
 
 def _by_content_type(usage: Iterable[UsageSum]) -> dict[str, Any]:
     """Figures of all four content types, requested or not."""
-    asked: dict[str, Counter[str]] = {kind: Counter() for kind in ContentType.values}
+    outcomes_by_kind: dict[str, Counter[str]] = {kind: Counter() for kind in ContentType.values}
     warmed: Counter[str] = Counter()
     for row in usage:
         kind = kind_of(row.content_type)
-        asked[kind][row.outcome] += row.requests
+        outcomes_by_kind[kind][row.outcome] += row.requests
         warmed[kind] += row.warmed_hits
     figures = {}
-    for kind, outcomes in asked.items():
+    for kind, outcomes in outcomes_by_kind.items():
         figures[kind] = {
             "requests": sum(outcomes.values()),
             "hits": sum(outcomes.get(outcome, 0) for outcome in HITS),

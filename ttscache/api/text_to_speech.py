@@ -83,10 +83,10 @@ class TextToSpeechView(JsonView):
                 speech_cache().generate, job, before_start=before_start
             )
             fall_back = partial(speech_cache().fall_back, job, voice, before_start=before_start)
-            # Earlier front ends request a journey's texts here too, and a journey keeps its one voice.
-            is_of_journey = record is not None and record.access is Access.PUBLISHED
+            # Earlier front ends request published texts here too, and published clips keep their one voice.
+            is_published = record is not None and record.access is Access.PUBLISHED
             return respond_while_generating(
-                meter, generate, speech.audio_format, http.PRIVATE, None if is_of_journey else fall_back
+                meter, generate, speech.audio_format, http.PRIVATE, None if is_published else fall_back
             )
 
 

@@ -111,7 +111,7 @@ class _Counts:
     """Counts requests in windows: over all processes, or in this one while Django's cache is away."""
 
     def __init__(self) -> None:
-        self._asked_again_at = 0.0
+        self._retry_at = 0.0
         self._one_at_a_time = threading.Lock()
 
     def count(self, key: str, seconds: int, here_after: Callable[[], Errors]) -> int:
@@ -119,7 +119,7 @@ class _Counts:
 
         `here_after` names the errors of the cache after which this process counts by itself.
         """
-        if time.monotonic() >= self._asked_again_at:
+        if time.monotonic() >= self._retry_at:
             try:
                 # One statement in the database, one script in Redis. DRF's own throttles read and write back,
                 # so that of two requests at once only one is counted.
@@ -127,7 +127,7 @@ class _Counts:
                 at_once: Callable[[str, int], int] | None = getattr(cache, "count_in_window", None)
                 counted = at_once(key, seconds) if at_once else _count_in(cache, key, seconds)
             except here_after():
-                self._asked_again_at = time.monotonic() + AWAY_SECONDS
+                self._retry_at = time.monotonic() + AWAY_SECONDS
                 shared_cache.note(is_there=False)
             else:
                 shared_cache.note(is_there=True)
@@ -136,7 +136,7 @@ class _Counts:
             return _count_in(caches["process"], key, seconds)
 
     def forget_outage(self) -> None:
-        self._asked_again_at = 0.0
+        self._retry_at = 0.0
 
 
 def _count_in(cache: BaseCache, key: str, seconds: int) -> int:

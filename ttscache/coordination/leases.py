@@ -27,7 +27,7 @@ from django.db.models.functions import Now
 
 from ttscache.connections import OrmThread, returning_connections
 from ttscache.coordination.hosts import this_host
-from ttscache.coordination.processes import claim_of_this_process, is_claimant_dead
+from ttscache.coordination.processes import is_owner_dead, new_owner_id
 from ttscache.errors import Busy, SpeechError, error_of
 from ttscache.models import Lease, in_batches
 
@@ -84,7 +84,7 @@ class Leases:
         Returns None if the query `unless` has a row, whether the lease is free or not. Takes one statement if
         the lease is free and remembers no error. Raises Busy if no thread can be started to renew it.
         """
-        owner = claim_of_this_process()
+        owner = new_owner_id()
         while True:
             acquired_at = time.monotonic()  # read before the statement, so that it errs on the early side
             if self._insert_or_take_over(name, owner, unless):
@@ -160,7 +160,7 @@ class Leases:
         """End the lease if its owner is surely dead; returns whether it is ended."""
         if lease.error:
             return False  # nobody holds it: it only remembers an error
-        if not is_claimant_dead(lease.owner) and not self._is_long_unrenewed(lease):
+        if not is_owner_dead(lease.owner) and not self._is_long_unrenewed(lease):
             return False
         # A renewal at this moment changes `until`, and then the lease stays.
         mine = Lease.objects.filter(name=lease.name, owner=lease.owner, until=lease.until, error="")
@@ -280,5 +280,5 @@ def _compiled_query(rows: QuerySet[Any]) -> tuple[str, Sequence[Any]]:
 def release_leases_of_dead_processes() -> int:
     """Delete leases of killed processes of this host, so that a restart need not wait for them to expire."""
     of_this_host = Lease.objects.filter(owner__startswith=f"{this_host()}:", error="")
-    dead = [lease.pk for lease in of_this_host if is_claimant_dead(lease.owner)]
+    dead = [lease.pk for lease in of_this_host if is_owner_dead(lease.owner)]
     return Lease.objects.filter(pk__in=dead).delete()[0]

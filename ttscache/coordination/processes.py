@@ -1,4 +1,4 @@
-"""Tells whether the process that made a claim still runs, even after its number went to another process."""
+"""Tells whether the process that owns a lease still runs, even after its number went to another process."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from ttscache.coordination.hosts import this_host
 _STARTED = 19  # the 22nd field of /proc/PID/stat (proc(5)), counted from the first one after the name
 
 
-def claim_of_this_process() -> str:
-    """Name the claimant: host, process number and start, and a random part for each claim."""
+def new_owner_id() -> str:
+    """Host, number and start of this process, and a random part: each lease has an owner of its own."""
     process = os.getpid()
     return f"{this_host()}:{process}:{_word_of(process)}:{secrets.token_hex(3)}"
 
 
-def is_claimant_dead(claim: str) -> bool:
-    """Whether the process of this claim ran on this host and has ended. False for one of another host.
+def is_owner_dead(owner: str) -> bool:
+    """Whether the process of this owner ran on this host and has ended. False for one of another host.
 
     A host stands for one boot of one kernel and one PID namespace, so its process numbers mean ours.
     """
-    host, _, rest = claim.rpartition(":")[0].rpartition(":")[0].rpartition(":")
+    host, _, rest = owner.rpartition(":")[0].rpartition(":")[0].rpartition(":")
     if host != this_host() or not rest.isdecimal():
         return False
-    process, word = int(rest), claim.split(":")[-2]
+    process, word = int(rest), owner.split(":")[-2]
     if not is_process_alive(process):
         return True
     state, started = _state_and_start_of(process)

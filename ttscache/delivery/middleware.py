@@ -20,8 +20,8 @@ def published_clips_middleware(get_response: Handler) -> Handler:
     """Answer hits on published clips without a query and without looking up the caller."""
 
     def answer(request: HttpRequest) -> HttpResponseBase:
-        asked = AUDIO.fullmatch(request.path_info) if request.method in ("GET", "HEAD") else None
-        found = _published(request, **asked.groupdict()) if asked else None
+        match = AUDIO.fullmatch(request.path_info) if request.method in ("GET", "HEAD") else None
+        found = _published(request, **match.groupdict()) if match else None
         return found or get_response(request)
 
     return answer

@@ -229,7 +229,7 @@ class Generator:
                 if found is not None:
                     return found.entry
             left_behind = "", 0.0
-            if held.remembers:  # the recording that was refused before is of no use any more
+            if held.remembers:  # the take that was refused before is of no use any more
                 forget_take(job.content_hash)
             if not self.tiers.store_permanently(entry):
                 if job.newer_than is not None:

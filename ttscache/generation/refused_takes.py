@@ -1,4 +1,6 @@
-"""Keeps the recordings of authored texts that a check refused, until staff have decided about them.
+"""Keeps the takes of authored texts that a check refused, until staff have decided about them.
+
+A take is the sound of one attempt to make a clip; staff pages call it a recording.
 
 Whether a text is authored is decided here alone, by its content type and its pins: the app that owns the
 texts pins every one that staff wrote. Free text of the API, answers and other people's reflections have no
@@ -38,7 +40,7 @@ KEPT_DAYS = 7
 MOST_TAKES = 200
 MOST_BYTES_OF_A_TAKE = 16 * 1024**2
 MOST_BYTES = 256 * 1024**2
-NOT_ACCEPTED_SECONDS = 600  # how long the clip still waits for staff if accepting its recording failed
+NOT_ACCEPTED_SECONDS = 600  # how long the clip still waits for staff if accepting its take failed
 
 _FAULTS = {
     RefusedTake.Reason.SILENT: Fault.SILENCE,
@@ -49,7 +51,7 @@ _FAULTS = {
 
 
 class NotUsable(RequestRefused):
-    """Staff cannot accept this recording. The sentence says why."""
+    """Staff cannot accept this take. The sentence says why."""
 
     sentence = "This recording cannot be used. It can only be made again."
 
@@ -63,7 +65,7 @@ def is_authored(content_hash: str, content_type: str) -> bool:
 
 
 def keep_take(job: GenerationJob, error: SpeechError) -> None:
-    """Keep the refused recording of an authored text, in place of an earlier one.
+    """Keep the refused take of an authored text, in place of an earlier one.
 
     Takes the bytes out of the error. Never raises: the listener's request goes on with its own error.
     """
@@ -98,16 +100,16 @@ def keep_take(job: GenerationJob, error: SpeechError) -> None:
         _drop_oldest()
     except Exception as failure:  # a full disk, no memory: log the type only, as a message may quote the text
         kind = type(failure).__name__
-        logger.warning("A refused recording of clip %s was not kept (%s).", job.content_hash, kind)
+        logger.warning("A refused take of clip %s was not kept (%s).", job.content_hash, kind)
 
 
 def forget_take(content_hash: str) -> None:
-    """Remove the refused recording of a clip that has been made. A failure waits for the nightly clean-up."""
+    """Remove the refused take of a clip that has been made. A failure waits for the daily upkeep."""
     try:
         with transaction.atomic():
             RefusedTake.objects.filter(clip__content_hash=content_hash).delete()
     except Error:
-        logger.warning("A refused recording of clip %s is removed later.", content_hash)
+        logger.warning("A refused take of clip %s is removed later.", content_hash)
 
 
 def remove_old_takes() -> int:
@@ -118,7 +120,7 @@ def remove_old_takes() -> int:
 
 
 def accept_take(take: RefusedTake, tiers: TierChain, leases: Leases) -> Entry:
-    """Make the refused recording the clip, in all tiers.
+    """Make the refused take the clip, in all tiers.
 
     Every check but the one that refused it must pass. Raises NotUsable, Busy if the clip is being made now,
     StoreUnavailable, and Error.
@@ -168,7 +170,7 @@ def _reason_of(error: ProviderFailed) -> RefusedTake.Reason | None:
 
 
 def _facts_of(audio: bytes, job: GenerationJob, reason: str) -> sound.Sound | None:
-    """Examine the recording as a clip that staff accept; None if they cannot."""
+    """Examine the take as a clip that staff accept; None if they cannot."""
     fault = _FAULTS.get(RefusedTake.Reason(reason))
     if fault is None:  # reworded: it can only be made again
         return None
@@ -180,7 +182,7 @@ def _facts_of(audio: bytes, job: GenerationJob, reason: str) -> sound.Sound | No
 
 
 def take_as_entry(take: RefusedTake, facts: sound.Sound | None = None) -> Entry:
-    """The recording as a clip to play; with the facts of its examination, as a clip to keep."""
+    """The take as a clip to play; with the facts of its examination, as a clip to keep."""
     clip, audio = take.clip, bytes(take.audio)
     return Entry(
         content_hash=clip.content_hash,
@@ -199,7 +201,7 @@ def take_as_entry(take: RefusedTake, facts: sound.Sound | None = None) -> Entry:
 
 
 def _drop_oldest() -> None:
-    """Keep at most MOST_TAKES recordings of MOST_BYTES in all, the latest ones."""
+    """Keep at most MOST_TAKES takes of MOST_BYTES in all, the latest ones."""
     total = RefusedTake.objects.aggregate(bytes=Sum("size"))["bytes"] or 0
     count = RefusedTake.objects.count()
     if count <= MOST_TAKES and total <= MOST_BYTES:

@@ -1,1 +1,1 @@
-"""Maintenance of stored clips: prune, invalidate, verify, relocate, export, clean up."""
+"""Maintenance of stored clips: prune, invalidate, verify, relocate, export; upkeep of the rows."""

@@ -1,7 +1,7 @@
 """Export clips from the permanent tiers, and import them on another server, database or bucket.
 
-Records without audio are not exported. Their texts travel as journeys (JSON), and publishing a journey puts
-its clips on record. A record alone would be a text that belongs to no journey.
+Records without audio are not exported. The app that owns their texts exports those, and puts the
+clips on record when it publishes them. A record alone would be a text that belongs to nobody.
 """
 
 from __future__ import annotations

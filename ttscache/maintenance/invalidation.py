@@ -1,4 +1,4 @@
-"""Drops local copies of clips that another process or host has removed, within seconds."""
+"""Drops local copies of clips that another process or host has removed or replaced, within seconds."""
 
 from __future__ import annotations
 
@@ -17,43 +17,49 @@ from ttscache.tiers.files import FileTier
 
 PAGE = 500
 DAY_SECONDS = 24 * 3600
-# A removal carries the time at which it was written, but appears only when its transaction is committed. So
-# look this far back, or a slow transaction would be missed.
+# An invalidation carries the time at which it was written, but appears when its transaction is committed.
+# So look this far back, or a slow transaction would be missed.
 LATE_SECONDS = 30
 
 
-class LocalCopies:
-    """Follows the removals of all processes and hosts, for the local tiers of one process."""
+class InvalidationFollower:
+    """Follows the invalidations of all processes and hosts, for the local tiers of one process.
+
+    `maintenance/pruning.py` writes one for each clip that it removes, `tiers/records.py` one for each clip
+    whose bytes a remake has replaced.
+    """
 
     def __init__(self, cache: SpeechCache) -> None:
         self._cache = cache
-        self._after: datetime | None = None  # by the database's clock; earlier removals were followed
-        self._seen: set[int] = set()  # later removals that were followed
+        self._after: datetime | None = None  # by the database's clock; earlier ones were followed
+        self._seen: set[int] = set()  # later ones that were followed
         self._dropped: list[str] = []  # content hashes dropped at the last call
         self._all_seen_at = 0.0
         self._comparison_due = 0.0
 
-    def forget_removed(self) -> None:
-        """Drop copies of clips removed since the last call. Raises Error; the next call does the rest.
+    def follow(self) -> None:
+        """Drop copies of clips removed or replaced since the last call.
+
+        Raises Error; the next call does the rest.
 
         The first call, and one a day, compares the local tiers with the records: this process may have been
-        stopped for longer than removals are kept.
+        stopped for longer than invalidations are kept.
         """
         if time.monotonic() >= self._comparison_due:
             latest = Invalidation.objects.aggregate(latest=Max("removed_at"))["latest"]
             drop_copies_without_record(self._cache)
             self._after, self._seen = latest and latest - timedelta(seconds=LATE_SECONDS), set()
             self._comparison_due = time.monotonic() + DAY_SECONDS
-        self._follow()
+        self._follow_new()
 
-    def _follow(self) -> None:
-        # A request that fetched a clip before its removal may have stored it here after we had dropped it.
+    def _follow_new(self) -> None:
+        # A request that fetched a clip before its invalidation may have stored it here since.
         drop_outdated_copies(self._cache, self._dropped)
         self._dropped = []
-        removals = Invalidation.objects.all()
+        invalidations = Invalidation.objects.all()
         if self._after is not None:
-            removals = removals.filter(removed_at__gt=self._after)
-        found = list(removals.values_list("pk", "content_hash", "removed_at"))
+            invalidations = invalidations.filter(removed_at__gt=self._after)
+        found = list(invalidations.values_list("pk", "content_hash", "removed_at"))
         unseen = [content_hash for pk, content_hash, _ in found if pk not in self._seen]
         if unseen:
             self._cache.forget(unseen)

@@ -24,7 +24,7 @@ def stale_clips(days: int) -> QuerySet[Clip]:
     The clock of an adopted clip starts at its adoption, not at the earlier system's last request.
     """
     clips = Clip.objects.filter(_last_requested_before(days) | _is_out_of_use())
-    return _unprotected(clips, models_to_keep())
+    return _stale(clips, models_to_keep())
 
 
 def stale_lists(days: int, kept_models: Collection[str]) -> tuple[QuerySet[Clip], QuerySet[Clip]]:
@@ -34,8 +34,8 @@ def stale_lists(days: int, kept_models: Collection[str]) -> tuple[QuerySet[Clip]
     old = Clip.objects.filter(is_old)
     others = Clip.objects.filter(_is_out_of_use()).exclude(is_old)
     return (
-        _unprotected(old, kept_models).order_by("last_accessed_at"),
-        _unprotected(others, kept_models).order_by(),
+        _stale(old, kept_models).order_by("last_accessed_at"),
+        _stale(others, kept_models).order_by(),
     )
 
 
@@ -48,7 +48,7 @@ def held_though_stale(days: int, kept_models: Collection[str]) -> QuerySet[Clip]
 
 def removable_irreplaceable_clips() -> QuerySet[Clip]:
     """Irreplaceable clips that no text uses. Only a person may have them removed."""
-    return _unclaimed(irreplaceable_clips())
+    return _unprotected(irreplaceable_clips())
 
 
 def held_irreplaceable_clips() -> QuerySet[Clip]:
@@ -56,11 +56,12 @@ def held_irreplaceable_clips() -> QuerySet[Clip]:
     return irreplaceable_clips().filter(_is_held())
 
 
-def _unprotected(clips: QuerySet[Clip], kept_models: Collection[str]) -> QuerySet[Clip]:
-    return _unclaimed(clips).filter(~irreplaceable_condition(kept_models))
+def _stale(clips: QuerySet[Clip], kept_models: Collection[str]) -> QuerySet[Clip]:
+    return _unprotected(clips).filter(~irreplaceable_condition(kept_models))
 
 
-def _unclaimed(clips: QuerySet[Clip]) -> QuerySet[Clip]:
+def _unprotected(clips: QuerySet[Clip]) -> QuerySet[Clip]:
+    """Clips that no pin holds, that no process is making, and for which no run waits."""
     return clips.filter(~_is_held(), ~_is_leased(), ~_waits_in_a_run())
 
 

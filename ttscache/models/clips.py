@@ -99,8 +99,8 @@ class ClipQuerySet(models.QuerySet["Clip"]):
         `last_accessed_at` is the age by which a prune goes, and begins with the record itself.
         """
         is_prepared = Q(made_ahead=True) | Q(stored_at__isnull=True)
-        asked = Case(When(is_prepared & ~_IS_REQUESTED, then=None), default=F("last_accessed_at"))
-        return self.annotate(last_requested_at=asked)
+        last_requested_at = Case(When(is_prepared & ~_IS_REQUESTED, then=None), default=F("last_accessed_at"))
+        return self.annotate(last_requested_at=last_requested_at)
 
     def unexamined(self) -> Self:
         """Clips of the earlier system whose bytes have not been checked yet."""

@@ -23,8 +23,8 @@ class PinQuerySet(models.QuerySet["Pin"]):
         return self.in_force().filter(reason__in=[reason.LIVE, reason.SYSTEM, reason.BANK, reason.DRAFT])
 
     def audible(self) -> Self:
-        """Pins that let anyone hear a clip without a token. A frequent clip is not public by itself."""
-        return self.in_force().exclude(reason__in=[Pin.Reason.DRAFT, Pin.Reason.FREQUENT])
+        """Pins that let anyone hear a clip without a token. A popular clip is not public by itself."""
+        return self.in_force().exclude(reason__in=[Pin.Reason.DRAFT, Pin.Reason.POPULAR])
 
 
 class Pin(models.Model):
@@ -36,7 +36,7 @@ class Pin(models.Model):
         RECENT = "recent", "Recently live"
         BANK = "bank", "Reflection bank"
         DRAFT = "draft", "Draft"
-        FREQUENT = "frequent", "Frequent reflection"
+        POPULAR = "frequent", "Frequent reflection"
 
     content_hash = models.CharField(max_length=32)
     reason = models.CharField(max_length=10, choices=Reason)

@@ -1,4 +1,4 @@
-"""RefusedTake: a recording of an authored text that a check refused, kept for a decision of staff."""
+"""RefusedTake: a take of an authored text that a check refused, kept for a decision of staff."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RefusedTakeQuerySet(models.QuerySet["RefusedTake"]):
 
 
 class RefusedTake(models.Model):
-    """The last refused recording of a clip. No tier, archive or public address ever has it.
+    """The last refused take of a clip. No tier, archive or public address ever has it.
 
     `is_usable`: staff may accept it, because every check passes but the one that refused it. `is_part`: it
     says only a part of the text. `paid_microusd` is what the call cost.

@@ -42,7 +42,7 @@ class WarmRun(models.Model):
     ACTIVE = (State.QUEUED, State.RUNNING, State.PAUSED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # Keys instead of names: a renamed journey keeps its run and its paid clips.
+    # A key instead of a name: after a renaming, the run and its paid clips are still found.
     scope = models.CharField(max_length=120, help_text="The key of what is made, e.g. journey:1:nova.")
     name = models.CharField(max_length=120, default="", blank=True, help_text="What is made, in words.")
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
@@ -52,7 +52,7 @@ class WarmRun(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     paused_because = models.CharField(max_length=200, choices=Pause, default="", blank=True)
     paused_by = models.CharField(max_length=150, default="", blank=True)  # the person, if staff paused it
-    requested_by = models.CharField(max_length=150, default="", blank=True)  # a person, or what asked instead
+    requested_by = models.CharField(max_length=150, default="", blank=True)  # a person, or a program
 
     objects: ClassVar[models.Manager[WarmRun]] = WarmRunQuerySet.as_manager()
 

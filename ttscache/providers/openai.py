@@ -128,28 +128,28 @@ class OpenAIProvider:
         try:
             yield from self._stream(request)
         except FormatRefused as refused:
-            if not refused.is_to_be_asked_again:
+            if not refused.is_to_be_retried:
                 raise
             yield from self.speak(request)  # the refusal sent no byte and cost nothing: still one call
         return None
 
     def _stream(self, request: SpeechRequest) -> Iterator[bytes]:
         total_seconds = self._timeout_seconds + len(request.text) / CHARACTERS_A_SECOND
-        asked_format = self._vendor.format_for(request)
-        refused = partial(self._vendor.refusal, request=request, asked_format=asked_format)
+        requested_format = self._vendor.format_for(request)
+        refused = partial(self._vendor.refusal, request=request, requested_format=requested_format)
         with self._connections.borrowed() as connection:
             voice = connection.client.audio.speech  # loaded before the deadline starts
             with (
                 connection.call(self._first_byte_seconds, total_seconds) as deadline,
                 _our_errors(deadline, connection, request.model, refused),
-                self._request(voice, request, asked_format) as response,
+                self._request(voice, request, requested_format) as response,
             ):
                 chunks = self._chunks(response, request, deadline)
                 start = _start_of(chunks)
                 if start and not sound.is_text(start):
                     deadline.sound_came()
                 # The first bytes decide. Some services send an error with status 200, labelled as audio.
-                sent = self._vendor.sent(response.headers.get("content-type", ""), start, asked_format)
+                sent = self._vendor.sent(response.headers.get("content-type", ""), start, requested_format)
                 chunks = chain([start] if start else [], chunks)
                 if sent.is_as_wanted(request):
                     yield from chunks
@@ -168,7 +168,7 @@ class OpenAIProvider:
                 yield chunk
         deadline.check()
 
-    def _request(self, voice: Speech, request: SpeechRequest, asked_format: str) -> Any:
+    def _request(self, voice: Speech, request: SpeechRequest, requested_format: str) -> Any:
         import httpx2
 
         # The deadline limits reading; these timeouts catch a hang before there is a connection.
@@ -180,7 +180,7 @@ class OpenAIProvider:
             model=request.model,
             voice=request.voice,
             input=request.text,
-            response_format=asked_format,  # type: ignore[arg-type]
+            response_format=requested_format,  # type: ignore[arg-type]
             timeout=timeout,
             **extra,
         )

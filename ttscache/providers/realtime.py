@@ -164,7 +164,7 @@ class RealtimeVoice:
             if deadline.is_over:  # the session's socket is shut, or will be in a moment
                 session.close()
             else:
-                self._idle.give_back(session)
+                self._idle.release(session)
             return call.clip()
         except SpeechError as error:
             error.usage = call.usage_so_far
@@ -176,7 +176,7 @@ class RealtimeVoice:
 
     def _make(self, call: _Call, deadline: Deadline) -> OpenSession:
         """Make the call in an idle session, or in a new one if the service has closed the idle one."""
-        session = self._idle.take(call.manner)
+        session = self._idle.acquire(call.manner)
         if session is not None:
             try:
                 return self._make_in(session, call, deadline)

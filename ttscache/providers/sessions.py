@@ -42,14 +42,14 @@ class OpenSession:
 
 
 class IdleSessions:
-    """Open sessions that no call is using. Thread-safe: each caller takes a different one."""
+    """Open sessions that no call is using. Thread-safe: each caller acquires a different one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sessions: list[OpenSession] = []
 
-    def take(self, manner: Manner) -> OpenSession | None:
-        """Take the session that was used last: the service is least likely to have closed it."""
+    def acquire(self, manner: Manner) -> OpenSession | None:
+        """Return the session that was used last: the service is least likely to have closed it."""
         with self._lock:
             stale = self._remove(lambda session: not session.is_fresh(time.monotonic()))
             found = next((each for each in reversed(self._sessions) if each.manner == manner), None)
@@ -59,7 +59,7 @@ class IdleSessions:
             session.close()
         return found
 
-    def give_back(self, session: OpenSession) -> None:
+    def release(self, session: OpenSession) -> None:
         session.idle_since = time.monotonic()
         with self._lock:
             self._sessions.append(session)

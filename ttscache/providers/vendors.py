@@ -77,7 +77,7 @@ class Vendor:
         return self.format_for(request) != request.audio_format
 
     def refusal(
-        self, error: Mapping[str, object], status: int, request: SpeechRequest, asked_format: str
+        self, error: Mapping[str, object], status: int, request: SpeechRequest, requested_format: str
     ) -> SpeechError | None:
         """Return the error for a call that this service takes only in another form; None for other refusals.
 
@@ -90,13 +90,13 @@ class Vendor:
         if field == "speed" and request.speed != 1:
             return SpeedOutOfRange("This voice cannot speak faster or slower.")
         if field == "response_format":
-            return self._learn_format(request, asked_format)
+            return self._learn_format(request, requested_format)
         is_too_long = status == 413 or _TOO_LONG.search(f"{error.get('code')} {said}")
         if field in ("", "input", "text") and is_too_long and len(request.text) > FEWEST_CHARACTERS:
             return self._learn_length(request, said)
         return None
 
-    def sent(self, content_type: str, start: bytes, asked_format: str) -> SentAudio:
+    def sent(self, content_type: str, start: bytes, requested_format: str) -> SentAudio:
         """Tell the format of an answer from its first bytes; the media type decides only between guesses.
 
         Raises BrokenAudio for bytes that are not audio of that format, whatever the media type says.
@@ -105,14 +105,14 @@ class Vendor:
         header["Content-Type"] = content_type or _BYTES
         labelled = _MEDIA_TYPES.get(header.get_content_type(), "")
         is_plain_pcm = len(start) > _SHORTEST_HEADER and not sound.begins_as_file(start)
-        if asked_format != "pcm" and sound.begins_as(start, asked_format) and labelled != "pcm":
-            return SentAudio(asked_format)
+        if requested_format != "pcm" and sound.begins_as(start, requested_format) and labelled != "pcm":
+            return SentAudio(requested_format)
         if labelled:
             sent = labelled
         elif header.get_content_type() == _BYTES and is_plain_pcm:
             sent = "pcm"
         else:
-            sent = asked_format
+            sent = requested_format
         if start and not sound.begins_as(start, sent):
             # A page or an error in words would have come for any text.
             raise BrokenAudio("the answer is not audio", is_about_text=not sound.is_text(start))
@@ -132,7 +132,7 @@ class Vendor:
             if untried:
                 self._formats[request.model, request.audio_format] = untried[0]
                 logger.info("%s does not send %s; asking for %s.", request.model, refused, untried[0])
-        return FormatRefused(is_to_be_asked_again=self.format_for(request) != refused)
+        return FormatRefused(is_to_be_retried=self.format_for(request) != refused)
 
     def _learn_length(self, request: SpeechRequest, said: str) -> InputTooLong:
         """Learn the limit from the number in the refusal, or take half of the length that was too long."""

@@ -246,7 +246,7 @@ def look_at_models() -> bool:
     """
     import openai  # late, because it takes long to load
 
-    asked_at = timezone.now()
+    read_at = timezone.now()
     release_connections()  # the list may take seconds
     try:
         listed = models_offered(
@@ -260,11 +260,11 @@ def look_at_models() -> bool:
     except (openai.OpenAIError, ValueError) as error:
         logger.info("The list of models is read later (%s).", type(error).__name__)
         return False
-    _note_list(listed, asked_at)
+    _note_list(listed, read_at)
     return True
 
 
-def _note_list(listed: dict[str, date | None], asked_at: datetime) -> None:
+def _note_list(listed: dict[str, date | None], read_at: datetime) -> None:
     """Write a row for each model that is in use, was noted before, or has a date, and for each speech model:
     staff can choose among them."""
     service = _service()
@@ -275,8 +275,8 @@ def _note_list(listed: dict[str, date | None], asked_at: datetime) -> None:
             service=service,
             model=model[:100],
             shutdown_date=listed.get(model),
-            looked_at=asked_at,
-            seen_at=asked_at if model in listed else None,
+            looked_at=read_at,
+            seen_at=read_at if model in listed else None,
         )
         for model in sorted({watched.model for watched in watched_models()} | worth_noting | known)
     ]
@@ -286,15 +286,15 @@ def _note_list(listed: dict[str, date | None], asked_at: datetime) -> None:
         ModelNotice.objects.bulk_create(
             some, update_conflicts=True, unique_fields=["service", "model"], update_fields=fields
         )
-    _allow_calls_of_found_models(asked_at)
+    _allow_calls_of_found_models(read_at)
 
 
-def _allow_calls_of_found_models(asked_at: datetime) -> None:
+def _allow_calls_of_found_models(read_at: datetime) -> None:
     """Allow calls of gone models that the list just read names, unless their shutdown day has passed.
 
     A list may name a model for a while after its shutdown. A refusal newer than the list stays in force.
     """
-    for notice in _notices().gone().filter(seen_at=asked_at, gone_at__lte=asked_at):
+    for notice in _notices().gone().filter(seen_at=read_at, gone_at__lte=read_at):
         day = _outlook_of(notice.model, notice).shutdown_date
         if day is None or day > _today():
             ModelNotice.objects.filter(pk=notice.pk, gone_at=notice.gone_at).update(gone_at=None)

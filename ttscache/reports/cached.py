@@ -19,10 +19,10 @@ PAST_FRESH = Freshness(REST, at_least=timedelta(minutes=10))  # only late counts
 
 def names_of_figures(scope: Scope) -> list[str]:
     """The names of all figures that a report on this scope takes from the cache."""
-    past = [f"{name}:{scope.key}" for name in ("asked", "before", "sound", "spent")]
-    in_voice = [f"heard:{scope.range.name}:{scope.voice}", f"never-heard:{scope.voice}"]
-    figures = [*past, *in_voice, "growth", "holdings", "irreplaceable", "last-takes"]
-    return [f"figures:{name}" for name in [*figures, f"not-asked-for:{conf().stale_days}"]]
+    past = [f"{name}:{scope.key}" for name in ("requests", "before", "sound", "spent")]
+    in_voice = [f"most-heard:{scope.range.name}:{scope.voice}", f"never-heard:{scope.voice}"]
+    figures = [*past, *in_voice, "growth", "stored-kinds", "irreplaceable", "last-takes"]
+    return [f"figures:{name}" for name in [*figures, f"stale-total:{conf().stale_days}"]]
 
 
 def remembered(

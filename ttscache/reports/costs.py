@@ -16,7 +16,7 @@ from ttscache.reports.time_steps import StepOf
 
 
 @dataclass(frozen=True, slots=True)
-class Money:
+class Costs:
     """US dollars, over the range and step by step."""
 
     spent_steps: list[float]
@@ -44,14 +44,14 @@ class Money:
         return 100 * self.saved / self.without if self.without else None
 
 
-def money(scope: Scope, list_price_microusd: list[int]) -> Money:
+def costs(scope: Scope, list_price_microusd: list[int]) -> Costs:
     """`list_price_microusd` is that of `RequestFigures`: the clips that were served, by step."""
     spent, calls = [0] * len(list_price_microusd), 0
     for step, cost, number in rows_in(scope, "spent", partial(_rows, scope)):
         # A row of an hour that began after the scope was made counts in the last step.
         spent[min(step, len(spent) - 1)] += cost
         calls += number
-    return Money([each / 1e6 for each in spent], [each / 1e6 for each in list_price_microusd], calls)
+    return Costs([each / 1e6 for each in spent], [each / 1e6 for each in list_price_microusd], calls)
 
 
 def _rows(scope: Scope, since: datetime, until: datetime | None) -> list[Any]:

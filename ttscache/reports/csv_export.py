@@ -35,7 +35,7 @@ def _lines(found: Report, *, shows_texts: bool) -> Iterator[Line]:
     voice = found.voice_name or "all voices"
     yield "range", found.scope.range.label, since, "voice", voice, ""
     yield "range", found.scope.range.label, since, "rates by", found.scope.view, ""
-    rate, money = found.requests.rate, found.money
+    rate, costs = found.requests.rate, found.costs
     yield "asked", "all", since, "requests", rate.requests, ""
     yield "asked", "all", since, "hits", rate.hits, ""
     yield "asked", "all", since, "hit rate", rate.percent, "percent"
@@ -59,22 +59,22 @@ def _lines(found: Report, *, shows_texts: bool) -> Iterator[Line]:
     yield "time to sound", "all", since, "starts", sound.starts, ""
     for name, latency in (("p50", sound.p50), ("p95", sound.p95)):
         yield "time to sound", "all", since, name, latency and round(latency.ms, 1), "ms"
-    yield "money", "all", since, "spent", round(money.spent, 6), "USD"
-    yield "money", "all", since, "without the cache", round(money.without, 6), "USD"
-    yield "money", "all", since, "saved", round(money.saved, 6), "USD"
-    yield "money", "all", since, "saved", money.saved_percent, "percent"
-    yield "money", "all", since, "calls", money.calls, ""
+    yield "money", "all", since, "spent", round(costs.spent, 6), "USD"
+    yield "money", "all", since, "without the cache", round(costs.without, 6), "USD"
+    yield "money", "all", since, "saved", round(costs.saved, 6), "USD"
+    yield "money", "all", since, "saved", costs.saved_percent, "percent"
+    yield "money", "all", since, "calls", costs.calls, ""
     yield "money", "today", "", "budget", found.budget.cap_usd, "USD"
     yield "money", "today", "", "committed", round(found.budget.committed_usd, 6), "USD"
-    for begin, spent, without in zip(found.scope.steps, money.spent_steps, money.without_steps, strict=True):
+    for begin, spent, without in zip(found.scope.steps, costs.spent_steps, costs.without_steps, strict=True):
         yield "money", "over time", begin.isoformat(), "spent", round(spent, 6), "USD"
         yield "money", "over time", begin.isoformat(), "without the cache", round(without, 6), "USD"
-    yield from _holdings(found)
-    yield from _heard(found, shows_texts=shows_texts)
-    yield from _work(found)
+    yield from _storage(found)
+    yield from _most_heard(found, shows_texts=shows_texts)
+    yield from _background_work(found)
 
 
-def _holdings(found: Report) -> Iterator[Line]:
+def _storage(found: Report) -> Iterator[Line]:
     space = found.storage
     yield "coverage", "published", "", "clips", found.coverage.total, ""
     yield "coverage", "published", "", "made", found.coverage.ready, ""
@@ -92,22 +92,22 @@ def _holdings(found: Report) -> Iterator[Line]:
         what = f"from {kept.from_day.isoformat()} on" if kept.from_day else "now"
         yield "cannot be made again", what, "", "clips", kept.clips, ""
         yield "cannot be made again", what, "", "at rest", kept.stored_bytes, "bytes"
-    if found.not_asked_for is not None:
-        stale = found.not_asked_for.found
+    if found.stale_total is not None:
+        stale = found.stale_total.found
         yield "not asked for", "all", "", "clips", stale.clips, ""
         yield "not asked for", "all", "", "at rest", stale.stored_bytes, "bytes"
         yield "not asked for", "all", "", "to make again", round(stale.usd, 6), "USD"
 
 
-def _heard(found: Report, *, shows_texts: bool) -> Iterator[Line]:
+def _most_heard(found: Report, *, shows_texts: bool) -> Iterator[Line]:
     since = found.scope.since.isoformat()
-    for row in found.heard.rows if shows_texts else []:
+    for row in found.most_heard.rows if shows_texts else []:
         yield "most heard", row.clip.content_text, since, "plays", row.plays, ""
         yield "most heard", row.clip.content_text, since, "saved", round(row.saved_usd, 6), "USD"
-    yield "most heard", "rare or private", "", "clips", found.heard.others, ""
+    yield "most heard", "rare or private", "", "clips", found.most_heard.others, ""
 
 
-def _work(found: Report) -> Iterator[Line]:
+def _background_work(found: Report) -> Iterator[Line]:
     waiting, service = found.queue, found.provider
     for figure in ("waiting", "running", "failed", "exhausted", "tasks_waiting", "tasks_failed"):
         yield "queue", "now", "", figure.replace("_", " "), getattr(waiting, figure), ""

@@ -141,13 +141,13 @@ class RequestFigures:
 
 def request_figures(scope: Scope) -> RequestFigures:
     """Count the requests of the scope. The database groups them, so few rows are read. Raises Error."""
-    rows = rows_in(scope, "asked", partial(_rows, scope))
+    rows = rows_in(scope, "requests", partial(_rows, scope))
     number = len(scope.steps)
     rate = Rate(view=scope.view)
     kinds = {name: _rate(scope, name) for name in ContentType.values}
     steps = {name: [_rate(scope, name) for _ in range(number)] for name in ContentType.values}
     sources = {outcome: Source(outcome) for outcome in OUTCOMES}
-    worth = [0] * number
+    list_price_microusd = [0] * number
     for step, content_type, outcome, bucket, requests, characters, microusd in rows:
         # A row of an hour that began after the scope was made counts in the last step.
         kind, place = kind_of(content_type), min(step, number - 1)
@@ -159,14 +159,14 @@ def request_figures(scope: Scope) -> RequestFigures:
         if outcome not in UNTIMED:
             source.buckets[bucket] += requests
         if outcome not in UNPRICED:
-            worth[place] += microusd
+            list_price_microusd[place] += microusd
     _share(sources.values(), scope.view)
     return RequestFigures(
         rate,
         _before(scope),
         [Kind(name, ContentType(name).label, kinds[name], steps[name]) for name in ContentType.values],
         list(sources.values()),
-        worth,
+        list_price_microusd,
     )
 
 
@@ -177,7 +177,11 @@ def _rows(scope: Scope, since: datetime, until: datetime | None) -> list[Any]:
         .order_by()
         .annotate(step=StepOf("hour", scope.since, scope.range.step))
         .values_list("step", "content_type", "outcome", "latency_bucket")
-        .annotate(requests_=Sum("requests"), characters_=Sum("characters"), worth_=Sum("list_price_microusd"))
+        .annotate(
+            requests_=Sum("requests"),
+            characters_=Sum("characters"),
+            list_price_=Sum("list_price_microusd"),
+        )
     )
 
 

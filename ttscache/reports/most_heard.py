@@ -72,7 +72,7 @@ def most_heard(scope: Scope, reflections_on_record: int, *, hidden: bool = False
     price of its characters, because the first play pays. `hidden` returns those that staff have hidden.
     """
     since, voice = scope.since.date(), scope.voice
-    name = f"heard:{scope.range.name}:{voice}"
+    name = f"most-heard:{scope.range.name}:{voice}"
     counted = remembered(name, lambda: _plays_in_every_voice(since, voice), read=dict[str, int])
     plays = counted.found
     texts: defaultdict[str, list[_Row]] = defaultdict(list)

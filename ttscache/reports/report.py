@@ -14,7 +14,7 @@ from ttscache.renditions.retirement import ModelOutlook
 from ttscache.reports.action_items import action_items
 from ttscache.reports.background_work import ProviderStatus, RunProgress, WorkQueue, provider, queue, runs
 from ttscache.reports.cached import names_of_figures
-from ttscache.reports.costs import Money, money
+from ttscache.reports.costs import Costs, costs
 from ttscache.reports.hit_rates import RequestFigures, is_anything_counted, request_figures
 from ttscache.reports.most_heard import MostHeard, most_heard
 from ttscache.reports.retirements import ending_models
@@ -22,13 +22,13 @@ from ttscache.reports.scope import Scope
 from ttscache.reports.storage import (
     Irreplaceable,
     NeverHeard,
-    NotAskedFor,
     PublishedCoverage,
+    StaleTotal,
     Storage,
     irreplaceable,
     never_heard,
-    not_asked_for,
     published_coverage,
+    stale_total,
     storage,
 )
 from ttscache.reports.time_to_sound import TimeToSound, time_to_sound
@@ -39,14 +39,14 @@ class Report:
     scope: Scope
     requests: RequestFigures
     time_to_sound: TimeToSound
-    money: Money
+    costs: Costs
     budget: BudgetToday
     coverage: PublishedCoverage
     storage: Storage
     never_heard: CachedResult[NeverHeard]
-    not_asked_for: CachedResult[NotAskedFor] | None
+    stale_total: CachedResult[StaleTotal] | None
     irreplaceable: list[Irreplaceable]
-    heard: MostHeard
+    most_heard: MostHeard
     runs: list[RunProgress]
     queue: WorkQueue
     provider: ProviderStatus
@@ -80,14 +80,14 @@ def _report(scope: Scope, *, hidden: bool) -> Report:
         scope=scope,
         requests=requests,
         time_to_sound=time_to_sound(scope),
-        money=money(scope, requests.list_price_microusd),
+        costs=costs(scope, requests.list_price_microusd),
         budget=budget,
         coverage=covered,
         storage=space,
         never_heard=never_heard(scope),
-        not_asked_for=not_asked_for(),
+        stale_total=stale_total(),
         irreplaceable=irreplaceable(retirements),
-        heard=most_heard(scope, space.reflections_on_record, hidden=hidden),
+        most_heard=most_heard(scope, space.reflections_on_record, hidden=hidden),
         runs=runs(),
         queue=waiting,
         provider=service,

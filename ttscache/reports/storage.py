@@ -72,7 +72,7 @@ def missing_clips(voice: str = "") -> QuerySet[Clip]:
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class StoredKind:
     """The clips of one kind in one voice. `at_rest` counts those with audio; `stored_bytes` is their size."""
 
     kind: str
@@ -118,25 +118,25 @@ class Storage:
 
 def storage(scope: Scope) -> Storage:
     """Bytes at rest of all clips with audio in the scope's voice. Growth and limit are over all voices."""
-    known = remembered("holdings", _holdings, read=lambda rows: [Holding(*row) for row in rows])
+    known = remembered("stored-kinds", _stored_kinds, read=lambda rows: [StoredKind(*row) for row in rows])
     clips: dict[str, int] = {}
     sizes: dict[str, int] = {}
     reflections = 0
-    for holding in known.found:
-        if scope.voice and holding.voice != scope.voice:
+    for each in known.found:
+        if scope.voice and each.voice != scope.voice:
             continue
-        kind = kind_of(holding.kind)
-        clips[kind] = clips.get(kind, 0) + holding.at_rest
-        sizes[kind] = sizes.get(kind, 0) + holding.stored_bytes
-        reflections += holding.on_record if kind == "analysis" else 0
+        kind = kind_of(each.kind)
+        clips[kind] = clips.get(kind, 0) + each.at_rest
+        sizes[kind] = sizes.get(kind, 0) + each.stored_bytes
+        reflections += each.on_record if kind == "analysis" else 0
     growth = remembered("growth", _bytes_a_day, read=float).found
-    used = sum(holding.stored_bytes for holding in known.found)
-    voices = sorted({holding.voice for holding in known.found})
+    used = sum(each.stored_bytes for each in known.found)
+    voices = sorted({each.voice for each in known.found})
     limit = conf().storage_limit_bytes or None
     return Storage(clips, sizes, reflections, voices, growth, limit, used, known.as_of)
 
 
-def _holdings() -> list[tuple[str, str, int, int, int]]:
+def _stored_kinds() -> list[tuple[str, str, int, int, int]]:
     rows = (
         Clip.objects.order_by()
         .values_list("content_type", "voice")
@@ -197,7 +197,7 @@ def _irreplaceable_by_model() -> list[tuple[str, int, int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class NotAskedFor:
+class StaleTotal:
     """The clips that a prune would remove, their bytes at rest, and the price to make them again."""
 
     clips: int
@@ -205,26 +205,26 @@ class NotAskedFor:
     usd: float
 
 
-def note_not_asked_for(days: int, found: Stale) -> None:
+def note_stale_total(days: int, found: Stale) -> None:
     """Cache what a search after a prune found, for the dashboard."""
-    total = NotAskedFor(len(found.content_hashes), found.freed_bytes, found.remake_cost_usd)
-    keep_result(_not_asked_for(days), asdict(total))
+    total = StaleTotal(len(found.content_hashes), found.freed_bytes, found.remake_cost_usd)
+    keep_result(_stale_name(days), asdict(total))
 
 
-def not_asked_for() -> CachedResult[NotAskedFor] | None:
+def stale_total() -> CachedResult[StaleTotal] | None:
     """The count noted last, in all voices; None if there is none. Raises Error.
 
     A page never counts them itself: that would read through a million clips.
     """
     # The figure is a convenience: without the cache the dashboard shows the rest.
     try:
-        return kept_result(_not_asked_for(conf().stale_days), lambda plain: NotAskedFor(**plain))
+        return kept_result(_stale_name(conf().stale_days), lambda plain: StaleTotal(**plain))
     except cache_errors():
         return None
 
 
-def _not_asked_for(days: int) -> str:
-    return f"figures:not-asked-for:{days}"
+def _stale_name(days: int) -> str:
+    return f"figures:stale-total:{days}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,12 +75,12 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]
 
     # before an action
     def ask(self, request: HttpRequest, **question: Any) -> TemplateResponse:
-        """Render a confirmation page. It posts `confirmed` to the same address; see `has_said_yes`."""
+        """Render a confirmation page. It posts `confirmed` to the same address; see `is_confirmed`."""
         return self.show(request, self.confirmation_template, **question)
 
     def ask_to_make(self, request: HttpRequest, planned: Plan, **question: Any) -> TemplateResponse:
         """Ask with the plan's price. The form sends the price back, so that a yes covers no higher one."""
-        if has_said_yes(request):
+        if is_confirmed(request):
             self.message_user(
                 request, "The price has risen since you looked. Please check it again.", messages.WARNING
             )
@@ -107,7 +107,7 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]
     ) -> HttpResponse | None:
         """Call `make`, which logs who did it, and tell the user; or return the question to answer first."""
         if planned.missing:
-            if asks and not has_said_yes(request, planned):
+            if asks and not is_confirmed(request, planned):
                 return self.ask_to_make(request, planned, **question)
             make()
             self.message_user(request, being_made_in_words(planned), messages.SUCCESS)
@@ -159,7 +159,7 @@ def is_asked_first(request: HttpRequest, planned: Plan) -> bool:
     return planned.cost_usd > min(_shown_usd(request) + ROUNDING_USD, conf().ask_above_usd)
 
 
-def has_said_yes(request: HttpRequest, planned: Plan | None = None) -> bool:
+def is_confirmed(request: HttpRequest, planned: Plan | None = None) -> bool:
     """Whether the request confirms a question. With a plan, it must have shown at least its price."""
     said = request.method == "POST" and "confirmed" in request.POST
     if planned is None or "shown_usd" not in request.POST:

@@ -1,4 +1,4 @@
-"""Refused recordings on staff pages: what was wrong, a player, and the links to decide."""
+"""Refused takes on staff pages (there: recordings): what was wrong, a player, the links to decide."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ttscache.staff.clip_widgets import length
 
 @dataclass(frozen=True, slots=True)
 class ShownTake:
-    """A refused recording as the template ttscache/staff/refused_take.html shows it."""
+    """A refused take as the template ttscache/staff/refused_take.html shows it."""
 
     take: RefusedTake
 
@@ -50,7 +50,7 @@ class ShownTake:
 
     @property
     def sound_address(self) -> str:
-        # The moment tells a new recording from an earlier one that the browser has played.
+        # The moment tells a new take from an earlier one that the browser has played.
         moment = urlencode({"made": int(self.take.made_at.timestamp())})
         return f"{self._address('refused')}?{moment}"
 
@@ -67,7 +67,7 @@ class ShownTake:
 
 
 def undecided_takes(clips: Iterable[Clip]) -> dict[UUID, ShownTake]:
-    """The refused recordings that wait for a decision, by the clip's id. Loads no audio. Raises Error."""
+    """The refused takes that wait for a decision, by the clip's id. Loads no audio. Raises Error."""
     undecided = RefusedTake.objects.undecided().defer("audio")
     return {
         take.clip_id: ShownTake(take)

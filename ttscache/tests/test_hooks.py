@@ -9,7 +9,7 @@ import pytest
 from harness.clips import KEY
 from ttscache import hooks, warming
 from ttscache.hooks import Hooks
-from ttscache.maintenance import cleanup
+from ttscache.maintenance import upkeep
 from ttscache.reports.action_items import action_items_without_figures
 from ttscache.warming import prefetch
 
@@ -24,8 +24,8 @@ class RecordingHooks(Hooks):
         self.told.append("run ended")
         raise RuntimeError("The app above fails.")
 
-    def tidy_daily(self) -> None:
-        self.told.append("tidied")
+    def do_upkeep(self) -> None:
+        self.told.append("upkeep")
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def test_the_run_ended_hook_runs_after_the_commit_and_its_failure_does_not_undo_
 
 
 def test_installed_hooks_tidy_once_a_day(recording_hooks: RecordingHooks) -> None:
-    cleanup.tidy()
-    assert recording_hooks.told == ["tidied"]
+    upkeep.do_upkeep()
+    assert recording_hooks.told == ["upkeep"]
 
 
 def test_the_hooks_installed_last_are_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +66,7 @@ def test_the_cache_works_without_installed_hooks(
     monkeypatch.setattr(hooks, "_installed", Hooks())
     with django_capture_on_commit_callbacks(execute=True):
         assert end_a_run() == "done"
-    cleanup.tidy()
+    upkeep.do_upkeep()
     prefetch.Prefetcher(hooks.installed().what_follows)._prefetch(KEY)
     assert action_items_without_figures() == []
     assert list(hooks.installed().reflection_links()) == []

@@ -1,7 +1,7 @@
 """The queue of objects in the bucket that no record names (yet). Each has a row here until it is deleted.
 
 register_upload(new)  before the upload: if the process is killed now, the object is deleted in an hour
-remove(new)           in one transaction with the record that names it
+confirm(new)          in one transaction with the record that names it
 schedule(old)         in one transaction with the record that no longer names it
 schedule_now(old)     in one transaction with the deletion of the records that name them
 """
@@ -31,9 +31,14 @@ def register_upload(name: str) -> None:
     )
 
 
-def remove(*names: str) -> None:
-    """Take objects off the queue, because a record names them now or they are deleted."""
-    PendingDeletion.objects.filter(name__in=names).delete()
+def confirm(name: str) -> None:
+    """Take the object off the queue, because a record names it now."""
+    dequeue([name])
+
+
+def dequeue(names: Iterable[str]) -> None:
+    """Take objects off the queue, because they are deleted or a record names them. Deletes no object."""
+    PendingDeletion.objects.filter(name__in=list(names)).delete()
 
 
 def schedule(name: str) -> None:

@@ -2,7 +2,7 @@
 
 It drops clips by S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023,
 https://doi.org/10.1145/3600006.3613147), with bytes in place of numbers of clips. Most reflections are heard
-once and must not push out the narratives that everybody hears. bench/rows/memory_policy.py has the figures.
+once and must not push out the clips that everybody hears. bench/rows/memory_policy.py has the figures.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ def _examined(clip: Clip, audio: bytes) -> Entry | None:
 def _leave_what_was(clip: Clip, where: Mapping[str, Any]) -> None:
     if where["stored_in"] != PermanentStore.DATABASE:
         ClipFile.objects.filter(cache=clip).delete()
-        deletion_queue.remove(where["audio_file_path"])
+        deletion_queue.confirm(where["audio_file_path"])
     old = clip.audio_file_path if clip.stored_in == PermanentStore.STORAGE else None
     if old and old != where["audio_file_path"]:
         deletion_queue.schedule(old)

@@ -172,7 +172,7 @@ class StorageTier:
             named = deletion_queue.in_use(due)
             unnamed = [name for name in due if name not in named]
             self._remove(unnamed)
-            deletion_queue.remove(*due)
+            deletion_queue.dequeue(due)
         return len(unnamed)
 
     def strays(self) -> Iterator[tuple[str, int]]:

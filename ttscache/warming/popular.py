@@ -36,15 +36,15 @@ class PopularReflection:
 
 
 def most_requested(limit: int = MOST_TEXTS, days: int = WINDOW_DAYS) -> list[PopularReflection]:
-    """The texts requested most in the last `days` (UTC), the most frequent first."""
+    """The texts requested most in the last `days` (UTC), the most popular first."""
     # The ORM cannot join the two tables: rows of DailyRequests outlive their clips, so there is no key.
     quote = connection.ops.quote_name
     sql = (
-        "SELECT clip.content_text, SUM(clip_day.requests) AS asked_for"  # noqa: S608 - names of tables
-        f" FROM {quote(DailyRequests._meta.db_table)} clip_day"
-        f" JOIN {quote(Clip._meta.db_table)} clip ON clip.content_hash = clip_day.content_hash"
-        " WHERE clip_day.day > %s AND clip.content_type = %s AND clip.is_shareable"
-        " GROUP BY clip.content_text ORDER BY asked_for DESC, clip.content_text LIMIT %s"
+        "SELECT clip.content_text, SUM(daily.requests) AS total"  # noqa: S608 - names of tables
+        f" FROM {quote(DailyRequests._meta.db_table)} daily"
+        f" JOIN {quote(Clip._meta.db_table)} clip ON clip.content_hash = daily.content_hash"
+        " WHERE daily.day > %s AND clip.content_type = %s AND clip.is_shareable"
+        " GROUP BY clip.content_text ORDER BY total DESC, clip.content_text LIMIT %s"
     )
     since = connection.ops.adapt_datefield_value(timezone.now().date() - timedelta(days=days))
     with connection.cursor() as cursor:
@@ -71,7 +71,7 @@ def _make(texts: list[PopularReflection]) -> WarmRun | None:
     # A text is fit for others in any voice. Record that first: a listener may request the clip meanwhile.
     Clip.objects.record_all((spec.speech for spec in specs), ContentType.ANALYSIS, are_shareable=True)
     specs = _fit_for_others(specs)
-    replace_pins({Pin.Reason.FREQUENT: {spec.speech.content_hash for spec in specs}})
+    replace_pins({Pin.Reason.POPULAR: {spec.speech.content_hash for spec in specs}})
     if not specs:
         return None
     return start_run("popular reflections", specs, requested_by="schedule", automatic=True)
@@ -104,7 +104,7 @@ def _that_find_room(room_bytes: int) -> Iterator[str]:
     With more than fit, the clips would push each other out of the tier for ever.
     """
     with as_tier_error():
-        held = Pin.objects.in_force().filter(reason=Pin.Reason.FREQUENT).values("content_hash")
+        held = Pin.objects.in_force().filter(reason=Pin.Reason.POPULAR).values("content_hash")
         clips = Clip.objects.with_audio().filter(content_hash__in=held)
         rows = list(clips.order_by("content_hash").values_list("content_hash", "audio_file_size"))
     for content_hash, size in rows:

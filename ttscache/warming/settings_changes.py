@@ -45,7 +45,7 @@ LATER_DEFAULT_MODEL = "gpt-realtime-2.1-mini"
 INSTALLATIONS_KEPT = timedelta(days=30)  # since they were last seen
 FORGOTTEN_KEPT = timedelta(days=365)  # an installation that returns later counts as new
 
-Asked = dict[str, dict[str, Any]]  # by listener voice, as JSON has it
+Wished = dict[str, dict[str, Any]]  # by listener voice, as JSON has it
 
 
 def follow_settings() -> None:
@@ -63,27 +63,27 @@ def follow_settings() -> None:
 @transaction.atomic
 def _follow() -> None:
     specs = {voice: rendition_by_settings(voice) for voice in conf().listener_voices}
-    asked: Asked = {voice: asdict(spec) for voice, spec in specs.items()}
+    wished: Wished = {voice: asdict(spec) for voice, spec in specs.items()}
     known = list(InstallationSettings.objects.all())  # the latest first
     mine = next((row for row in known if row.installation == _installation()), None)
-    if mine is not None and mine.renditions == asked and not _voices_without_rendition(specs):
+    if mine is not None and mine.renditions == wished and not _voices_without_rendition(specs):
         _note_seen(mine)
         return
     hooks.installed().lock_texts()
     _record_first(specs)
-    if mine is None and _comes_back(asked):
-        _record(asked, _before_all(known))
+    if mine is None and _comes_back(wished):
+        _record(wished, _before_all(known))
         return
-    if mine is None and (older := _older_settings(known, asked)) is not None:
-        _record(asked, older.since)
+    if mine is None and (older := _older_settings(known, wished)) is not None:
+        _record(wished, older.since)
         return
-    before: Asked = mine.renditions if mine is not None else known[0].renditions if known else {}
-    if mine is None or mine.renditions != asked:
-        _record(asked, timezone.now())
+    before: Wished = mine.renditions if mine is not None else known[0].renditions if known else {}
+    if mine is None or mine.renditions != wished:
+        _record(wished, timezone.now())
     for voice, spec in specs.items():
-        if before.get(voice) != asked[voice]:
+        if before.get(voice) != wished[voice]:
             request_rendition(voice, spec, requested_by=BY_SETTINGS)
-    for pending in pending_renditions().filter(listener_voice__in=before.keys() - asked.keys()):
+    for pending in pending_renditions().filter(listener_voice__in=before.keys() - wished.keys()):
         cancel_rendition(pending)
     transaction.on_commit(forget_renditions)
 
@@ -148,10 +148,10 @@ def _installation() -> str:
     return f"{name_of(this_host())}:{conf().files_dir.absolute()}"[:500]
 
 
-def _record(asked: Asked, since: datetime) -> None:
+def _record(wished: Wished, since: datetime) -> None:
     InstallationSettings.objects.update_or_create(
         installation=_installation(),
-        defaults={"host": this_host(), "renditions": asked, "since": since, "seen_at": timezone.now()},
+        defaults={"host": this_host(), "renditions": wished, "since": since, "seen_at": timezone.now()},
     )
 
 
@@ -162,9 +162,9 @@ def _note_seen(mine: InstallationSettings) -> None:
     InstallationSettings.objects.filter(pk=mine.pk, seen_at__lt=yesterday).update(seen_at=timezone.now())
 
 
-def _comes_back(asked: Asked) -> bool:
+def _comes_back(wished: Wished) -> bool:
     """Whether this installation was forgotten, and still has the settings of that time."""
-    mine = InstallationSettings(installation=_installation(), renditions=asked)
+    mine = InstallationSettings(installation=_installation(), renditions=wished)
     return ForgottenInstallation.objects.filter(digest=mine.digest).exists()
 
 
@@ -193,12 +193,12 @@ def forget_installations() -> None:
     ForgottenInstallation.objects.filter(forgotten_at__lt=now - FORGOTTEN_KEPT).delete()
 
 
-def _older_settings(known: list[InstallationSettings], asked: Asked) -> InstallationSettings | None:
+def _older_settings(known: list[InstallationSettings], wished: Wished) -> InstallationSettings | None:
     """A running installation with these settings, if another running one has changed to others since."""
     ago = Now() - timedelta(seconds=AT_WORK_SECONDS)
     hosts = set(ProcessReport.objects.filter(reported_at__gt=ago).values_list("host", flat=True))
     at_work = [row for row in known if row.host in hosts]
-    same = next((row for row in at_work if row.renditions == asked), None)
-    if same is None or at_work[0].renditions == asked:
+    same = next((row for row in at_work if row.renditions == wished), None)
+    if same is None or at_work[0].renditions == wished:
         return None
     return same

@@ -59,7 +59,7 @@
   // --- estimating a text while it is written ---
   const ESTIMATE_MS = 400;
   const waiting = new WeakMap(); // the timer of each text
-  const asked = new WeakMap(); // the number of requests per text, to drop late answers
+  const requests = new WeakMap(); // the number of requests per text, to drop late answers
 
   document.addEventListener("input", (event) => {
     const text = event.target.closest("textarea[name$='text']");
@@ -70,32 +70,32 @@
   });
 
   async function estimate(text, place) {
-    const mine = (asked.get(text) ?? 0) + 1;
-    asked.set(text, mine);
+    const mine = (requests.get(text) ?? 0) + 1;
+    requests.set(text, mine);
     const body = new FormData();
     body.append("text", text.value);
     body.append("csrfmiddlewaretoken", document.querySelector("[name=csrfmiddlewaretoken]").value);
     const answer = await fetch(place.dataset.estimate, { method: "POST", body }).catch(() => null);
     if (!answer?.ok || answer.redirected) return;
     const told = await answer.text();
-    if (asked.get(text) === mine) place.innerHTML = told; // else a newer request is under way
+    if (requests.get(text) === mine) place.innerHTML = told; // else a newer request is under way
   }
 
   // --- while a text is written, the badges of its saved clips would not be true ---
   document.addEventListener("input", (event) => {
     const text = event.target.closest("textarea[name$='text']");
     const row = text?.closest(".narrative") ?? text?.form;
-    const sounds = row?.querySelector("[data-fresh].narrative-sounds");
-    if (!sounds) return;
+    const statuses = row?.querySelector("[data-fresh].clip-statuses");
+    if (!statuses) return;
     const isEdited = text.value !== text.defaultValue;
-    let note = sounds.parentElement.querySelector(".narrative-edited");
+    let note = statuses.parentElement.querySelector(".narrative-edited");
     if (isEdited && !note) {
       note = document.getElementById("narrative-edited").content.firstElementChild.cloneNode(true);
-      sounds.before(note);
+      statuses.before(note);
     }
     if (note) note.hidden = !isEdited;
     // On the parent, because the list of clips is replaced while clips are made.
-    sounds.parentElement.classList.toggle("is-edited", isEdited);
+    statuses.parentElement.classList.toggle("is-edited", isEdited);
   });
 
   // --- moving a narrative with its arrows, for people who cannot drag ---

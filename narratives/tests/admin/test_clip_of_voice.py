@@ -105,7 +105,7 @@ class TestMakingNow:
         address = f"{action_address(written(heard_question), 'make')}?from=journey"
         assert address in admin_client.get(admin_address(heard_question.journey)).content.decode()
         answer = admin_client.post(address, {"confirmed": "yes"})
-        assert answer["Location"] == f"{admin_address(heard_question.journey)}#sounds-{heard_question.pk}"
+        assert answer["Location"] == f"{admin_address(heard_question.journey)}#clips-{heard_question.pk}"
 
     def test_making_now_skips_a_clip_that_exists_by_then(self, admin_client, heard_question):
         page = admin_client.get(action_address(heard_question, "make"), follow=True)

@@ -111,7 +111,7 @@ class TestJourneyPage:
         return admin_client.post(admin_address(heard_journey), form | sent)
 
     def test_rows_shown_again_keep_their_own_audio(self, sent_back, heard_journey):
-        rows = re.findall(r'id="sounds-(\d+)"|<textarea[^>]*>\s*([^<]*)<', sent_back.content.decode())
+        rows = re.findall(r'id="clips-(\d+)"|<textarea[^>]*>\s*([^<]*)<', sent_back.content.decode())
         written = [text or pk for pk, text in rows if pk or text]
         intro, outro = heard_journey.narratives.all()
         assert written == ["Welcome.", str(intro.pk), "Thank you.", str(outro.pk)]

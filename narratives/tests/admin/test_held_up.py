@@ -77,7 +77,7 @@ def make(narrative: Narrative) -> None:
 def row_of(client: Client, narrative: Narrative) -> str:
     """Return what the journey's page says about the first voice of the text."""
     page = unescape(text_of(client.get(admin_address(narrative.journey))))
-    found = re.search(rf'id="sounds-{narrative.pk}"[^>]*>(.*?)</li>', page)
+    found = re.search(rf'id="clips-{narrative.pk}"[^>]*>(.*?)</li>', page)
     assert found is not None
     return found[1]
 
@@ -194,7 +194,7 @@ def test_staff_hear_and_use_a_refused_recording_in_a_browser(
 ) -> None:
     refuse(Client(), draft, openai, "short")
     page = open_page(admin_address(draft.journey))
-    row = page.locator(f"#sounds-{draft.pk}")
+    row = page.locator(f"#clips-{draft.pk}")
     expect(row).to_contain_text("far too short for its text, twice")
     with page.expect_response("**/refused/**") as heard:
         row.get_by_role("button", name="Hear what was refused").click()
@@ -202,7 +202,7 @@ def test_staff_hear_and_use_a_refused_recording_in_a_browser(
     row.get_by_role("link", name="Use this recording").click()
     expect(page.get_by_text("It costs nothing: it is already paid for.")).to_be_visible()
     page.get_by_role("button", name="Use this recording").click()
-    expect(page.locator(f"#sounds-{draft.pk} li").first).to_contain_text("Ready to publish")
+    expect(page.locator(f"#clips-{draft.pk} li").first).to_contain_text("Ready to publish")
 
 
 def test_the_badge_of_a_text_says_edited_while_it_is_written(
@@ -210,7 +210,7 @@ def test_the_badge_of_a_text_says_edited_while_it_is_written(
 ) -> None:
     make_clips(heard_question.text)
     page = open_page(admin_address(heard_question.journey))
-    row = page.locator(".narrative").filter(has=page.locator(f"#sounds-{heard_question.pk}"))
+    row = page.locator(".narrative").filter(has=page.locator(f"#clips-{heard_question.pk}"))
     expect(row.get_by_text("Up to date")).to_have_count(2)
     text = row.get_by_label("Text", exact=True)
     text.fill(NEW)

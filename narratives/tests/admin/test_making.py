@@ -13,12 +13,12 @@ from django.urls import reverse
 from harness.admin_pages import (
     NARRATIVES,
     admin_address,
+    clip_badges,
     edit,
     journey_form,
     make_clips,
     narrative_form,
     said,
-    sounds,
 )
 from harness.staff_pages import staff_with
 from narratives.editing.drafts import make_drafts
@@ -204,7 +204,7 @@ class TestMakingClips:
         assert not WarmRun.objects.exists()
         page = admin_client.post(NARRATIVES, chosen | {"confirmed": "yes"}, follow=True)
         assert "2 clips are being made" in said(page)
-        assert sounds(admin_client, question) == ["Being made", "Being made"]
+        assert clip_badges(admin_client, question) == ["Being made", "Being made"]
 
     def test_making_free_clips_asks_nothing(self, admin_client, question):
         page = admin_client.post(
@@ -216,7 +216,7 @@ class TestMakingClips:
         edit(question, "Where did it all begin?")
         assert b"8 clips are missing" in admin_client.get(admin_address(journey, "make_missing")).content
         admin_client.post(admin_address(journey, "make_missing"), {"confirmed": "yes"})
-        assert sounds(admin_client, question) == ["Being made", "Being made"]
+        assert clip_badges(admin_client, question) == ["Being made", "Being made"]
         assert WarmItem.objects.values("clip").distinct().count() == 8
 
     def test_making_clips_says_when_none_is_missing(self, admin_client, journey):

@@ -10,13 +10,13 @@ from django_q.models import OrmQ
 from harness.admin_pages import (
     NARRATIVES,
     admin_address,
+    clip_badges,
     edit,
     heard,
     journey_form,
     make_clips,
     narrative_form,
     said,
-    sounds,
 )
 from narratives.models import Journey
 from ttscache.models import WarmRun
@@ -43,7 +43,7 @@ class TestPublishing:
             )
         assert "Version 2: 1 text changes. 2 clips are being made" in said(page)
         assert heard(admin_client)[1] == ("Question", "Where did it begin?")
-        assert sounds(admin_client, question) == ["Being made", "Being made"]
+        assert clip_badges(admin_client, question) == ["Being made", "Being made"]
         assert OrmQ.objects.exists()
 
     def test_publishing_before_the_audio_shows_the_new_words_at_once(self, admin_client, journey, question):

@@ -78,4 +78,4 @@ class TestReflectionBank:
         publishing.sync_pins()
         with django_assert_max_num_queries(16):
             page = admin_client.get(BANK).content.decode()
-        assert page.count('class="narrative-sound"') == 10
+        assert page.count('class="clip-status"') == 10

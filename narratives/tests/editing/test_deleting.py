@@ -24,7 +24,7 @@ from narratives.editing.deleting import (
 from narratives.editing.lexicon_changes import said_with
 from narratives.listener.what_follows import what_follows
 from narratives.models import Journey, Narrative, Pronunciation, Publication
-from ttscache.maintenance import cleanup
+from ttscache.maintenance import upkeep
 from ttscache.models import Clip, Pin, WarmRun
 
 pytestmark = pytest.mark.django_db
@@ -299,5 +299,5 @@ class TestPermanentRemoval:
     def test_removing_for_good_is_scheduled_nightly(self, heard_journey):
         delete_journeys([heard_journey])
         Journey.everything.update(deleted_at=timezone.now() - timedelta(days=DAYS_KEPT + 1))
-        cleanup.tidy()
+        upkeep.do_upkeep()
         assert not Journey.everything.exists()

@@ -35,7 +35,7 @@ def slugs(journey: Journey, wanted: list[ClipSpec], voice: str = "nova") -> list
 
 
 @pytest.mark.parametrize(
-    ("asked_for", "following"),
+    ("playing", "following"),
     [
         ("intro", ["q01", "q02", "q03"]),
         ("q01", ["q02", "q03", "q04", "outro"]),
@@ -48,9 +48,9 @@ def slugs(journey: Journey, wanted: list[ClipSpec], voice: str = "nova") -> list
 )
 @pytest.mark.parametrize("voice", ["nova", "onyx"])
 def test_the_next_questions_are_predicted_and_the_first_also_brings_the_outro(
-    journey: Journey, asked_for: str, following: list[str], voice: str
+    journey: Journey, playing: str, following: list[str], voice: str
 ) -> None:
-    assert slugs(journey, what_follows(hash_of(journey, asked_for, voice)), voice) == following
+    assert slugs(journey, what_follows(hash_of(journey, playing, voice)), voice) == following
 
 
 @pytest.mark.parametrize(

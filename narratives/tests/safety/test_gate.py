@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import narratives.safety
 from harness.gate_training import read_cases
-from narratives.safety import Level, level, reasons
-from narratives.safety.gate import LEARNED
+from narratives.safety import Level, level
+from narratives.safety.gate import LEARNED, reasons
 from narratives.safety.levels import highest
 from narratives.safety.rules import rules_level
 

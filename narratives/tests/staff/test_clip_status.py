@@ -12,10 +12,10 @@ from harness.admin_pages import (
     NARRATIVES,
     admin_address,
     badges,
+    clip_badges,
     edit,
     make_clips,
     make_ready_clip,
-    sounds,
 )
 from narratives import publishing
 from narratives.editing import drafts
@@ -28,11 +28,11 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 class TestAudioStatus:
     def test_a_text_without_clips_is_not_made(self, admin_client, question):
-        assert sounds(admin_client, question) == ["Not made", "Not made"]
+        assert clip_badges(admin_client, question) == ["Not made", "Not made"]
 
     def test_a_text_can_be_up_to_date_in_one_voice_only(self, admin_client, question):
         make_ready_clip(question.text, "onyx")
-        assert sounds(admin_client, question) == ["Not made", "Up to date"]
+        assert clip_badges(admin_client, question) == ["Not made", "Up to date"]
 
     def test_an_outdated_text_plays_what_listeners_hear(self, admin_client, question):
         make_clips(question.text)
@@ -63,7 +63,7 @@ class TestAudioStatus:
     def test_a_text_whose_clips_are_queued_is_being_made(self, admin_client, question, state):
         run = publishing.warm_journey(question.journey, "nova")
         run.items.update(state=state)
-        assert sounds(admin_client, question) == ["Being made", "Not made"]
+        assert clip_badges(admin_client, question) == ["Being made", "Not made"]
 
     def test_a_text_whose_clips_are_held_up_says_why(self, admin_client, question):
         warming.pause(publishing.warm_journey(question.journey, "nova"), WarmRun.Pause.BUDGET)

@@ -23,7 +23,7 @@ from ttscache.reports.csv_export import HEADINGS, lines
 from ttscache.reports.most_heard import shareable_reflections
 from ttscache.reports.report import report
 from ttscache.reports.scope import Scope
-from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.pages import StaffAdmin, is_confirmed
 from ttscache.staff.wording import being_made_in_words, in_words
 
 
@@ -67,7 +67,7 @@ def speak_page(request: HttpRequest, pk: Any, voice: str) -> HttpResponse:
         raise Http404
     wanted = warming.ClipSpec(request_for(clip.content_text, voice), ContentType.ANALYSIS)
     planned = warming.plan([wanted])
-    if not has_said_yes(request, planned):
+    if not is_confirmed(request, planned):
         summary = f"“{clip.content_text}” {in_words(planned)}"
         question = {"title": f"Make in {voice}", "verb": "Make it", "back": reverse("admin:index")}
         return _clip_admin().ask_to_make(request, planned, summary=summary, **question)

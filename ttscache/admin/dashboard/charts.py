@@ -54,7 +54,7 @@ def open_end(values: Sequence[float | None], scale: Scale) -> str:
     return f"{start}L{x(place, len(values)):.1f} {scale.y(last):.1f}"
 
 
-def level(value: float, scale: Scale) -> str:
+def horizontal(value: float, scale: Scale) -> str:
     return f"M0 {scale.y(value):.1f}H{WIDTH:g}"
 
 

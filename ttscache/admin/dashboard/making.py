@@ -21,7 +21,7 @@ from ttscache.renditions.retirement import shutdown_date
 from ttscache.reports.background_work import clips_to_try_again
 from ttscache.reports.scope import Scope
 from ttscache.reports.storage import missing_clips
-from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.pages import StaffAdmin, is_confirmed
 from ttscache.staff.wording import being_made_in_words
 from ttscache.warming import ClipSpec, Plan
 from ttscache.warming.last_takes import LastTakes, find_last_takes, make_last_takes, retiring_models
@@ -74,7 +74,7 @@ def last_takes_page(request: HttpRequest) -> HttpResponse:
     if not takes.planned.missing:
         messages.success(request, "All last takes are ready; there is nothing to make.")
         return redirect("admin:index")
-    if not has_said_yes(request, takes.planned):
+    if not is_confirmed(request, takes.planned):
         asking = cast(StaffAdmin, site.get_model_admin(Clip))
         question = {"title": "Last takes", "verb": "Make them", "back": reverse("admin:index")}
         return asking.ask_to_make(request, takes.planned, more=_why_and_how_long(models, takes), **question)

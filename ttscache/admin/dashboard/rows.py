@@ -79,7 +79,7 @@ class KindChart:
             charts.line(values, scale),
             charts.open_end(values, scale),
             charts.marks(values, scale),
-            charts.level(target, scale) if target else "",
+            charts.horizontal(target, scale) if target else "",
             usage_list(scope, content_type__exact=kind.name),
             TimeAxis.of(scope, [_rate_in_words(rate) for rate in kind.steps]),
         )
@@ -90,7 +90,7 @@ def _rate_in_words(rate: Rate) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class MoneyChart:
+class CostChart:
     """Spending as bars, and its price without saved audio as a dashed line."""
 
     high: float
@@ -103,14 +103,14 @@ class MoneyChart:
     rows: list[tuple[Any, str, float, float]]
 
     @classmethod
-    def of(cls, found: Report) -> MoneyChart:
-        money = found.money
-        high = max([*money.spent_steps, *money.without_steps, 0.0])
+    def of(cls, found: Report) -> CostChart:
+        costs = found.costs
+        high = max([*costs.spent_steps, *costs.without_steps, 0.0])
         scale = charts.Scale(0.0, high or 1.0)
-        steps = list(zip(found.scope.steps, money.spent_steps, money.without_steps, strict=True))
-        without = _since_counting_began(found, money.without_steps)
-        *over, today = money.spent_steps
-        said = [f"{usd(spent)} spent, {usd(worth)} without saved audio" for _, spent, worth in steps]
+        steps = list(zip(found.scope.steps, costs.spent_steps, costs.without_steps, strict=True))
+        without = _since_counting_began(found, costs.without_steps)
+        *over, today = costs.spent_steps
+        said = [f"{usd(spent)} spent, {usd(full)} without saved audio" for _, spent, full in steps]
         return cls(
             high,
             charts.bars([*over, 0.0], scale),
@@ -120,8 +120,8 @@ class MoneyChart:
             charts.marks(without, scale),
             TimeAxis.of(found.scope, said),
             [
-                (begin, spending_list(found.scope, **of_step(begin, found.scope)), spent, worth)
-                for begin, spent, worth in reversed(steps)
+                (begin, spending_list(found.scope, **of_step(begin, found.scope)), spent, full)
+                for begin, spent, full in reversed(steps)
             ],
         )
 
@@ -155,7 +155,7 @@ class SourceRow:
 
 
 @dataclass(frozen=True, slots=True)
-class HeardRow:
+class MostHeardRow:
     heard: Heard
     players: list[Any]
     makes: list[tuple[str, str, str]]  # voice, price, address
@@ -165,7 +165,7 @@ class HeardRow:
     listed: str
 
     @classmethod
-    def of(cls, row: Heard, request: HttpRequest) -> HeardRow:
+    def of(cls, row: Heard, request: HttpRequest) -> MostHeardRow:
         def may(right: str) -> bool:
             return not right or request.user.has_perm(right)
 

@@ -80,7 +80,7 @@ def checked_call(body: Mapping[str, Any], at: str = "") -> SpeechCall:
     if stream_format == "sse" and ignores_instructions:
         message = f"`stream_format` `sse` is not supported for the model `{model}`."
         raise fields.refused("stream_format", message, "unsupported_value")
-    asked = SpeechRequest(
+    speech = SpeechRequest(
         text=text,
         voice=voice,
         model=model,
@@ -90,19 +90,19 @@ def checked_call(body: Mapping[str, Any], at: str = "") -> SpeechCall:
     )
     if model == OWN_MODEL:
         fields.require_voice(voice, conf().listener_voices)
-        asked = _in_rendition(asked, live_rendition(voice))
+        speech = _in_rendition(speech, live_rendition(voice))
     else:
-        asked = replace(asked, voice=_voice_of_model(fields, voice, model))
-    return SpeechCall(asked, model, voice, stream_format == "sse")
+        speech = replace(speech, voice=_voice_of_model(fields, voice, model))
+    return SpeechCall(speech, model, voice, stream_format == "sse")
 
 
-def _in_rendition(asked: SpeechRequest, live: VoiceRendition) -> SpeechRequest:
+def _in_rendition(speech: SpeechRequest, live: VoiceRendition) -> SpeechRequest:
     """The words, format, speed and instructions of the call, in the voice and model of the rendition."""
     return replace(
-        live.request(asked.text),
-        audio_format=asked.audio_format,
-        speed=live.speed if asked.speed == 1 else asked.speed,
-        instructions=asked.instructions or live.instructions,
+        live.request(speech.text),
+        audio_format=speech.audio_format,
+        speed=live.speed if speech.speed == 1 else speech.speed,
+        instructions=speech.instructions or live.instructions,
     )
 
 

@@ -87,7 +87,7 @@ def _items(body: dict[str, Any]) -> list[dict[str, Any]]:
     return items
 
 
-def _asked(call: SpeechCall) -> list[SpeechRequest]:
+def _clips_for(call: SpeechCall) -> list[SpeechRequest]:
     """The clip of this call, and the one that speaks instead once its model is switched off."""
     instead = call.spoken_by_live_rendition()
     return [call.speech] if instead is None else [call.speech, instead]
@@ -98,7 +98,7 @@ def _stored(calls: list[SpeechCall]) -> frozenset[str]:
     hashes = {
         clip.content_hash
         for call in calls
-        for speech in _asked(call)
+        for speech in _clips_for(call)
         for clip in (speech, *sources_of(speech, at_any_loss=True))
     }
     return frozenset(
@@ -115,7 +115,7 @@ def _played(call: SpeechCall, gone: frozenset[str], stored: frozenset[str]) -> S
 
     It looks in the order of that call: otherwise a clip is bought that nobody hears. Raises ModelNotFound.
     """
-    for speech in _asked(call):
+    for speech in _clips_for(call):
         is_offered = can_be_made(speech, gone)
         for clip in (speech, *sources_of(speech, at_any_loss=not is_offered)):
             if clip.content_hash in stored:

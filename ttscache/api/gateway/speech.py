@@ -54,7 +54,7 @@ class SpeechView(GatewayView):
         return as_events(response, call.speech) if call.as_events else response
 
     def _answer(self, request: Request, call: SpeechCall, started: float) -> HttpResponseBase:
-        """Speak as asked, or in the live rendition where the asked model speaks no more."""
+        """Speak as requested, or in the live rendition where the requested model speaks no more."""
         instead = call.spoken_by_live_rendition()
         try:
             return self._speak(request, call.speech, call.voice, started, last_resort=instead is None)

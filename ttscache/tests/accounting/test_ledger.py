@@ -206,7 +206,7 @@ def test_a_batch_that_is_being_committed_is_not_written_in_parallel() -> None:
 def test_a_request_is_counted_in_its_own_hour_and_day_even_if_the_flush_comes_later() -> None:
     midnight = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
     times = iter([midnight - 0.001, midnight, midnight + 3_599.999, midnight + 3_600, midnight - 7_200])
-    ledger = Ledger(lambda asked: 0, clock=lambda: next(times))
+    ledger = Ledger(lambda clip: 0, clock=lambda: next(times))
     for _ in range(5):
         ledger.record_request(ASKED, "memory", 0.001, 1)
 
@@ -248,7 +248,7 @@ def test_a_persons_own_words_are_counted_without_a_key() -> None:
     assert not DailyRequests.objects.exists()
 
 
-def clip_last_asked_for(ago: timedelta, text: str = TEXT) -> Clip:
+def clip_last_requested(ago: timedelta, text: str = TEXT) -> Clip:
     clip = Clip.objects.record(speech(text), "question")
     Clip.objects.filter(pk=clip.pk).update(last_accessed_at=timezone.now() - ago)
     clip.refresh_from_db()
@@ -260,7 +260,7 @@ def clip_last_asked_for(ago: timedelta, text: str = TEXT) -> Clip:
 def test_a_flush_writes_the_last_request_of_a_clip_to_the_hour(
     outcome: str, minutes: int, is_noted: bool
 ) -> None:
-    clip, other = (clip_last_asked_for(timedelta(minutes=minutes), text) for text in ("This.", "Another."))
+    clip, other = (clip_last_requested(timedelta(minutes=minutes), text) for text in ("This.", "Another."))
     ledger = free_ledger()
     ledger.record_request(RequestedClip(clip.content_hash, "question", "nova", "tts-1-hd", 10), outcome, 1, 1)
     assert ledger.flush()
@@ -272,7 +272,7 @@ def test_a_flush_writes_the_last_request_of_a_clip_to_the_hour(
 
 
 def test_a_flush_writes_the_last_requests_of_all_clips_in_one_statement() -> None:
-    clips = [clip_last_asked_for(timedelta(days=80), f"Text {number}.") for number in range(50)]
+    clips = [clip_last_requested(timedelta(days=80), f"Text {number}.") for number in range(50)]
     ledger = free_ledger()
     for clip in clips:
         ledger.record_request(

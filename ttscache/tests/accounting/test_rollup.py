@@ -19,7 +19,7 @@ from ttscache.speech import SpeechRequest
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOW = datetime(2026, 6, 15, 13, 30, tzinfo=UTC)
-BOOKS = (USAGE, SPENDING, PLAYBACK_STARTS, DAILY_REQUESTS)
+TABLES = (USAGE, SPENDING, PLAYBACK_STARTS, DAILY_REQUESTS)
 OUTCOMES = ("memory", "file", "database", "collapsed", "generated", "failed")
 
 
@@ -28,10 +28,10 @@ def count(ledger: Ledger, chance: random.Random, requests: int) -> None:
         kind = chance.choice(ContentType.values)
         voice = chance.choice(["nova", "onyx"])
         clip = f"{chance.randrange(5):032x}"
-        asked = RequestedClip(clip, kind, voice, "tts-1-hd", chance.randrange(1, 300))
+        requested = RequestedClip(clip, kind, voice, "tts-1-hd", chance.randrange(1, 300))
         seconds, audio_bytes = chance.choice([0.001, 0.1, 3]), chance.randrange(1_000)
         ledger.record_request(
-            asked, chance.choice(OUTCOMES), seconds, audio_bytes, made_ahead=chance.random() < 0.5
+            requested, chance.choice(OUTCOMES), seconds, audio_bytes, made_ahead=chance.random() < 0.5
         )
         request = SpeechRequest(text="x" * chance.randrange(1, 99), voice=voice, model="tts-1-hd")
         ledger.record_call(request, kind, 0.01, chance.choice(["ok", "provider_timeout"]))
@@ -44,7 +44,7 @@ def ledger_at(chance: random.Random, newest: datetime, days: int) -> Ledger:
     def jump() -> float:
         return (newest - timedelta(hours=chance.randrange(24 * days))).timestamp()
 
-    return Ledger(lambda asked: asked.characters * 30 / 1e6, clock=jump)
+    return Ledger(lambda requested: requested.characters * 30 / 1e6, clock=jump)
 
 
 def fill(days: int = 480, requests: int = 1_500) -> None:
@@ -54,18 +54,18 @@ def fill(days: int = 480, requests: int = 1_500) -> None:
     assert ledger.flush()
 
 
-def sums(book: CounterTable) -> list[tuple[Any, ...]]:
+def sums(table: CounterTable) -> list[tuple[Any, ...]]:
     """Return the sums of a table by every key column except the time."""
-    rows = book.model._default_manager.order_by(*book.key[1:]).values_list(*book.key[1:])
-    return list(rows.annotate(*(Sum(name) for name in book.counts)))
+    rows = table.model._default_manager.order_by(*table.key[1:]).values_list(*table.key[1:])
+    return list(rows.annotate(*(Sum(name) for name in table.counts)))
 
 
 def all_rows() -> list[list[Any]]:
-    return [sorted(book.model._default_manager.values_list()) for book in BOOKS]
+    return [sorted(table.model._default_manager.values_list()) for table in TABLES]
 
 
 def all_sums() -> list[list[tuple[Any, ...]]]:
-    return [sums(book) for book in BOOKS]
+    return [sums(table) for table in TABLES]
 
 
 def test_rollup_keeps_every_sum_and_merges_old_rows_into_days_and_months() -> None:
@@ -80,12 +80,12 @@ def test_rollup_keeps_every_sum_and_merges_old_rows_into_days_and_months() -> No
     assert list(days) == by_day
     assert Usage.objects.count() < rows
     boundary = start_of_day(NOW) - timedelta(days=90)
-    for book in (Usage, Spending, PlaybackStart):
+    for table in (Usage, Spending, PlaybackStart):
         old = {
-            moment.hour for moment in book.objects.filter(hour__lt=boundary).values_list("hour", flat=True)
+            moment.hour for moment in table.objects.filter(hour__lt=boundary).values_list("hour", flat=True)
         }
         young = {
-            moment.hour for moment in book.objects.filter(hour__gt=boundary).values_list("hour", flat=True)
+            moment.hour for moment in table.objects.filter(hour__gt=boundary).values_list("hour", flat=True)
         }
         assert old == {0}
         assert len(young) == 24

@@ -73,14 +73,14 @@ class TestClips:
     def test_last_asked_for_is_empty_for_a_clip_that_nobody_asked_for(self, admin_client):
         heard, unheard = made(clip_of("About childhood")), made(clip_of("About later"))
         Clip.objects.update(made_ahead=True)
-        recorded, asked_earlier = clip_of("About work"), made(clip_of("About love"))
+        recorded, requested_earlier = clip_of("About work"), made(clip_of("About love"))
         DailyRequests.objects.create(content_hash=heard.content_hash, day=timezone.now().date(), requests=1)
         rows = admin_client.get(f"{CLIPS}?o=7").context["cl"].result_list
-        assert {row.pk: ClipAdmin(Clip, site).asked_for(row) for row in rows} == {
+        assert {row.pk: ClipAdmin(Clip, site).last_requested(row) for row in rows} == {
             heard.pk: moment(heard.last_accessed_at),
             unheard.pk: "",
             recorded.pk: "",
-            asked_earlier.pk: moment(asked_earlier.last_accessed_at),
+            requested_earlier.pk: moment(requested_earlier.last_accessed_at),
         }
         address = reverse("admin:ttscache_clip_change", args=[unheard.pk])
         assert admin_client.get(address).context["original"].last_requested_at is None

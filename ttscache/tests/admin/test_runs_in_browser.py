@@ -63,9 +63,9 @@ def test_a_prune_that_has_ended_can_no_longer_be_stopped(page: Page) -> None:
 
 
 def test_the_page_of_an_ended_run_drops_its_buttons_and_stops_polling(page: Page, run: WarmRun) -> None:
-    asked: list[str] = []
+    addresses: list[str] = []
     page.on(
-        "request", lambda request: asked.append(request.url) if "/api/warm-runs/" in request.url else None
+        "request", lambda request: addresses.append(request.url) if "/api/warm-runs/" in request.url else None
     )
     page.clock.install()
     page.goto(PAGES[1].format(run.pk))
@@ -73,7 +73,7 @@ def test_the_page_of_an_ended_run_drops_its_buttons_and_stops_polling(page: Page
     warming.cancel(run)
     expect(page.get_by_role("link", name="Cancel")).to_be_hidden()
     expect(page.locator("[data-run-counts]")).to_have_text("4 cancelled")
-    assert any("/api/warm-runs/" in address for address in asked)
-    asked.clear()
+    assert any("/api/warm-runs/" in address for address in addresses)
+    addresses.clear()
     page.clock.run_for(60_000)
-    assert [address for address in asked if "/api/warm-runs/" in address] == []
+    assert [address for address in addresses if "/api/warm-runs/" in address] == []

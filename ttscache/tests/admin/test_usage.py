@@ -81,8 +81,8 @@ class TestVoices:
         assert page.count("nova (marin)") >= 2
         assert "onyx (cedar)" in page
         assert ">alloy<" in page
-        asked = [query["sql"] for query in queries if "ttscache_rendition" in query["sql"]]
-        assert len(asked) <= 2  # for the rows, and for the filter
+        statements = [query["sql"] for query in queries if "ttscache_rendition" in query["sql"]]
+        assert len(statements) <= 2  # for the rows, and for the filter
 
     def test_the_dashboard_offers_the_voices_by_these_names(self, admin_client):
         page = text_of(admin_client.get(reverse("admin:index"), {"voice": "marin"}))

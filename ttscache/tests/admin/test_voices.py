@@ -229,7 +229,7 @@ def test_needs_you_lists_a_switch_that_is_stuck(admin_client: Client, pending: R
 
 def needs_of(page: str) -> str:
     """The card of the dashboard that says what staff should look at."""
-    return page[page.index("tile-needs") :].partition("</section>")[0]
+    return page[page.index("tile-action-items") :].partition("</section>")[0]
 
 
 def test_a_switch_that_is_stuck_for_more_than_a_day_is_told_once(

@@ -104,10 +104,10 @@ def test_a_published_hit_makes_no_query(caller: Client, django_assert_num_querie
 
 @pytest.mark.parametrize("tier", ["memory", "file", "database"])
 @pytest.mark.parametrize(
-    ("asked", "is_asked_for"), [("", True), ("bytes=0-", True), ("bytes=0-1", False), ("bytes=500-", False)]
+    ("range_", "is_counted"), [("", True), ("bytes=0-", True), ("bytes=0-1", False), ("bytes=500-", False)]
 )
 def test_only_a_request_from_the_start_of_a_clip_updates_its_last_request(
-    caller: Client, tier: str, asked: str, is_asked_for: bool
+    caller: Client, tier: str, range_: str, is_counted: bool
 ) -> None:
     body_of(say(caller, TEXT))
     address = published()
@@ -116,11 +116,11 @@ def test_only_a_request_from_the_start_of_a_clip_updates_its_last_request(
     Clip.objects.update(last_accessed_at=before)
     for faster in takewhile(lambda each: each.name != tier, speech_cache().tiers.all):
         faster.delete(Clip.objects.get().content_hash)
-    response = Client().get(address, headers={"Range": asked} if asked else {})
+    response = Client().get(address, headers={"Range": range_} if range_ else {})
     speech_cache().ledger.flush()
 
     assert response["Cache-Status"] == f"lifereview; hit; detail={tier}"
-    assert (Clip.objects.get().last_accessed_at > before) is is_asked_for
+    assert (Clip.objects.get().last_accessed_at > before) is is_counted
 
 
 def test_a_known_clip_without_audio_is_made_when_it_is_asked_for(voice: FakeVoice, caller: Client) -> None:

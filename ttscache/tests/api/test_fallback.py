@@ -194,8 +194,8 @@ def test_a_stream_cut_after_its_first_byte_has_no_fallback(caller: Client, voice
 
 def test_a_request_that_waits_for_the_whole_clip_gets_the_fallback(caller: Client, voice: FakeVoice) -> None:
     voice.breaks_off = not_retried(ProviderUnavailable())
-    asked = {"text": TEXT}, "application/json"
-    response = caller.post("/api/text-to-speech", *asked, headers={"Range": "bytes=0-"})
+    body = {"text": TEXT}, "application/json"
+    response = caller.post("/api/text-to-speech", *body, headers={"Range": "bytes=0-"})
 
     assert (response.status_code, response["Cache-Status"]) == (200, SPOKEN_INSTEAD)
     audio.check_whole(audio.examine(body_of(response), "pcm"), TEXT, 1.0)

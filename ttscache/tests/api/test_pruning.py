@@ -34,8 +34,8 @@ def keep(words: str, days: int) -> str:
     """Store a clip last requested this many days ago, and return its hash."""
     content_hash = Clip.objects.record(speech(words), "question").content_hash
     speech_cache().tiers.permanent.put(entry(content_hash))
-    asked_for_at = timezone.now() - timedelta(days=days)
-    Clip.objects.filter(content_hash=content_hash).update(last_accessed_at=asked_for_at)
+    last_requested_at = timezone.now() - timedelta(days=days)
+    Clip.objects.filter(content_hash=content_hash).update(last_accessed_at=last_requested_at)
     return content_hash
 
 

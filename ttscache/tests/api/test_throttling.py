@@ -38,10 +38,10 @@ class _Cache:
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
-        self.asked = 0
+        self.questions = 0
 
     def count_in_window(self, key: str, seconds: int) -> int:
-        self.asked += 1
+        self.questions += 1
         if self.error is not None:
             raise self.error
         return 1_000
@@ -66,7 +66,7 @@ def test_a_process_counts_by_itself_while_redis_is_away(
     counting = counts(shared)
 
     assert [counting.count("caller", 60, ScopedThrottle.counts_here_after) for _ in range(3)] == [1, 2, 3]
-    assert shared.asked == 1  # each question may wait for seconds
+    assert shared.questions == 1  # each question may wait for seconds
     shared.error, later = None, time.monotonic() + AWAY_SECONDS
     monkeypatch.setattr(time, "monotonic", lambda: later)
     assert counting.count("caller", 60, ScopedThrottle.counts_here_after) == 1_000

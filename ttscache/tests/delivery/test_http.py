@@ -27,7 +27,7 @@ def ask(clip: Entry = CLIP, method: str = "get", **headers: str):
 
 
 @pytest.mark.parametrize(
-    ("asked", "first", "last"),
+    ("range_", "first", "last"),
     [
         ("bytes=0-1", 0, 1),
         ("bytes=0-0", 0, 0),
@@ -40,8 +40,8 @@ def ask(clip: Entry = CLIP, method: str = "get", **headers: str):
         ("BYTES=5-5", 5, 5),
     ],
 )
-def test_a_range_is_answered_with_just_its_bytes(asked: str, first: int, last: int) -> None:
-    response, _ = ask(Range=asked)
+def test_a_range_is_answered_with_just_its_bytes(range_: str, first: int, last: int) -> None:
+    response, _ = ask(Range=range_)
 
     assert response.status_code == 206
     assert response.content == CLIP.audio[first : last + 1]
@@ -49,9 +49,9 @@ def test_a_range_is_answered_with_just_its_bytes(asked: str, first: int, last: i
     assert response["Content-Length"] == str(last - first + 1)
 
 
-@pytest.mark.parametrize("asked", ["bytes=100-", "bytes=100-200", "bytes=-0", f"bytes={10**40}-"])
-def test_a_range_beyond_the_end_is_416_with_the_size(asked: str) -> None:
-    response, _ = ask(Range=asked)
+@pytest.mark.parametrize("range_", ["bytes=100-", "bytes=100-200", "bytes=-0", f"bytes={10**40}-"])
+def test_a_range_beyond_the_end_is_416_with_the_size(range_: str) -> None:
+    response, _ = ask(Range=range_)
 
     assert response.status_code == 416
     assert response["Content-Range"] == "bytes */100"
@@ -59,10 +59,10 @@ def test_a_range_beyond_the_end_is_416_with_the_size(asked: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", ["bytes=5-2", "bytes=a-b", "chars=0-1", "bytes=0-1,5-6", "bytes=", f"bytes={'9' * 5000}-"]
+    "range_", ["bytes=5-2", "bytes=a-b", "chars=0-1", "bytes=0-1,5-6", "bytes=", f"bytes={'9' * 5000}-"]
 )
-def test_a_range_that_makes_no_sense_is_ignored(asked: str) -> None:
-    response, _ = ask(Range=asked)
+def test_a_range_that_makes_no_sense_is_ignored(range_: str) -> None:
+    response, _ = ask(Range=range_)
 
     assert (response.status_code, response["Content-Length"]) == (200, "100")
 
@@ -140,8 +140,8 @@ def test_a_head_request_is_not_counted() -> None:
     [
         {},
         *(
-            {"Range": f"bytes={asked}"}
-            for asked in ("0-", "0-2", "0-1", "3-", "100-", "-100", "-999999", "-99")
+            {"Range": f"bytes={range_}"}
+            for range_ in ("0-", "0-2", "0-1", "3-", "100-", "-100", "-999999", "-99")
         ),
         {"Range": "bytes=5-", "If_Range": '"other"'},
     ],

@@ -615,8 +615,8 @@ def test_the_ledger_has_every_provider_call(tmp_path: object) -> None:
     play(cache, speech())
     cache.ledger.flush()
 
-    books = {row.outcome: (row.calls, row.cost_microusd) for row in Spending.objects.all()}
-    assert books == {"provider_unavailable": (1, 0), "ok": (1, len(speech().text) * 30)}
+    counted = {row.outcome: (row.calls, row.cost_microusd) for row in Spending.objects.all()}
+    assert counted == {"provider_unavailable": (1, 0), "ok": (1, len(speech().text) * 30)}
 
 
 def test_a_clip_of_a_voice_that_is_not_in_use_is_not_made_with_another(

@@ -1,4 +1,4 @@
-"""Refused recordings of authored texts wait for staff; no byte of any other text is kept."""
+"""Refused takes of authored texts wait for staff; no byte of any other text is kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ttscache.cache import ClipInTheMaking, GenerationJob
 from ttscache.errors import BrokenAudio, Busy, ProviderFailed, RefusedAudio, Reworded, SpeechError
 from ttscache.generation import refused_takes
 from ttscache.generation.synthesizer import Synthesizer
-from ttscache.maintenance import cleanup
+from ttscache.maintenance import upkeep
 from ttscache.maintenance.integrity import findings
 from ttscache.models import Clip, Lease, Pin, RefusedTake
 from ttscache.pins import replace_pins
@@ -72,7 +72,7 @@ def ask(text: str = TEXT, content_type: str = "question") -> SpeechError | None:
 
 
 def refused(voice: FakeVoice, audio: bytes, text: str = TEXT, reason: str = Pin.Reason.LIVE) -> RefusedTake:
-    """Let the voice answer with these bytes; returns the recording that is kept."""
+    """Let the voice answer with these bytes; returns the take that is kept."""
     pin(text, reason)
     voice.audio = audio
     assert isinstance(ask(text, "analysis" if reason == Pin.Reason.BANK else "question"), ProviderFailed)
@@ -126,7 +126,7 @@ def test_every_text_that_staff_wrote_is_authored(voice: FakeVoice, reason: str) 
         ("narrative", ()),  # free text of the API
         ("question", ()),
         ("analysis", ()),  # a reflection on what somebody said
-        ("analysis", (Pin.Reason.FREQUENT,)),
+        ("analysis", (Pin.Reason.POPULAR,)),
         ("analysis", (Pin.Reason.LIVE,)),
         ("response", ()),
         ("response", (Pin.Reason.LIVE, Pin.Reason.BANK)),
@@ -151,13 +151,13 @@ def test_the_search_for_bytes_finds_those_of_an_authored_text(voice: FakeVoice, 
     assert find_bytes(tmp_path, SHORT) == ["ttscache_refusedtake"]
 
 
-def test_a_refused_recording_is_in_no_tier_and_the_clip_stays_missing(voice: FakeVoice) -> None:
+def test_a_refused_take_is_in_no_tier_and_the_clip_stays_missing(voice: FakeVoice) -> None:
     refused(voice, SILENT)
     assert all(tier.get(mp3().content_hash) is None for tier in speech_cache().tiers.all)
     assert not Clip.objects.with_audio().exists()
 
 
-def test_only_the_latest_refused_recording_of_a_clip_is_kept(voice: FakeVoice) -> None:
+def test_only_the_latest_refused_take_of_a_clip_is_kept(voice: FakeVoice) -> None:
     refused(voice, SILENT)
     Lease.objects.all().delete()
     voice.audio = SHORT
@@ -165,9 +165,7 @@ def test_only_the_latest_refused_recording_of_a_clip_is_kept(voice: FakeVoice) -
     assert RefusedTake.objects.get().reason == Reason.TOO_SHORT
 
 
-def test_the_oldest_recordings_make_room_for_new_ones(
-    voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_oldest_takes_make_room_for_new_ones(voice: FakeVoice, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refused_takes, "MOST_TAKES", 2)
     for number in range(3):
         refused(voice, SILENT, f"{TEXT} {number}")
@@ -179,9 +177,7 @@ def test_the_oldest_recordings_make_room_for_new_ones(
     assert RefusedTake.objects.count() == 2
 
 
-def test_a_recording_that_is_far_too_large_is_not_kept(
-    voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_take_that_is_far_too_large_is_not_kept(voice: FakeVoice, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refused_takes, "MOST_BYTES_OF_A_TAKE", len(SILENT) - 1)
     pin()
     voice.audio = SILENT
@@ -189,7 +185,7 @@ def test_a_recording_that_is_far_too_large_is_not_kept(
     assert not RefusedTake.objects.exists()
 
 
-def test_the_listener_gets_the_usual_answer_if_the_recording_cannot_be_kept(voice: FakeVoice) -> None:
+def test_the_listener_gets_the_usual_answer_if_the_take_cannot_be_kept(voice: FakeVoice) -> None:
     pin()
     voice.audio = SILENT
     table = RefusedTake._meta.db_table
@@ -206,23 +202,23 @@ def test_the_listener_gets_the_usual_answer_if_the_recording_cannot_be_kept(voic
 
 
 # --- how long ---------------------------------------------------------------------------------------------
-def test_a_refused_recording_is_removed_after_seven_days(voice: FakeVoice) -> None:
+def test_a_refused_take_is_removed_after_seven_days(voice: FakeVoice) -> None:
     refused(voice, SILENT)
     RefusedTake.objects.update(made_at=timezone.now() - timedelta(days=6, hours=23))
-    cleanup.tidy()
+    upkeep.do_upkeep()
     assert RefusedTake.objects.exists()
     RefusedTake.objects.update(made_at=timezone.now() - timedelta(days=7, minutes=1))
-    cleanup.tidy()
+    upkeep.do_upkeep()
     assert not RefusedTake.objects.exists()
 
 
-def test_a_refused_recording_goes_with_its_text(voice: FakeVoice) -> None:
+def test_a_refused_take_goes_with_its_text(voice: FakeVoice) -> None:
     refused(voice, SILENT)
     replace_pins({Pin.Reason.LIVE: set()})
     assert not RefusedTake.objects.exists()
 
 
-def test_a_refused_recording_goes_once_the_clip_is_made(voice: FakeVoice) -> None:
+def test_a_refused_take_goes_once_the_clip_is_made(voice: FakeVoice) -> None:
     refused(voice, SILENT)
     Lease.objects.update(until=timezone.now())
     voice.audio = GOOD
@@ -230,17 +226,17 @@ def test_a_refused_recording_goes_once_the_clip_is_made(voice: FakeVoice) -> Non
     assert not RefusedTake.objects.exists()
 
 
-def test_the_cleanup_removes_the_recording_of_a_clip_that_an_import_brought(voice: FakeVoice) -> None:
+def test_the_upkeep_removes_the_take_of_a_clip_that_an_import_brought(voice: FakeVoice) -> None:
     refused(voice, SILENT)
     Clip.objects.update(stored_at=timezone.now() + timedelta(seconds=1))
     assert not RefusedTake.objects.undecided().exists()
-    cleanup.tidy()
+    upkeep.do_upkeep()
     assert not RefusedTake.objects.exists()
 
 
 # --- staff accept it --------------------------------------------------------------------------------------
 @pytest.mark.parametrize("audio", [SILENT, SHORT, LONG, CUT])
-def test_an_accepted_recording_is_the_clip_in_all_tiers(voice: FakeVoice, audio: bytes) -> None:
+def test_an_accepted_take_is_the_clip_in_all_tiers(voice: FakeVoice, audio: bytes) -> None:
     take = refused(voice, audio)
     calls = len(voice.calls)
     entry = speech_cache().accept(take)
@@ -257,7 +253,7 @@ def test_an_accepted_recording_is_the_clip_in_all_tiers(voice: FakeVoice, audio:
     assert len(voice.calls) == calls, "nothing was paid"
 
 
-def test_the_check_of_all_clips_leaves_an_accepted_recording_alone(voice: FakeVoice) -> None:
+def test_the_check_of_all_clips_leaves_an_accepted_take_alone(voice: FakeVoice) -> None:
     speech_cache().accept(refused(voice, SHORT))
     assert list(findings(speech_cache())) == []
     Clip.objects.update(accepted_checksum="")
@@ -265,9 +261,7 @@ def test_the_check_of_all_clips_leaves_an_accepted_recording_alone(voice: FakeVo
 
 
 @pytest.mark.parametrize("audio", [silent("Hm", "mp3"), b"no clip at all" * 40])
-def test_a_recording_that_another_check_refuses_too_cannot_be_accepted(
-    voice: FakeVoice, audio: bytes
-) -> None:
+def test_a_take_that_another_check_refuses_too_cannot_be_accepted(voice: FakeVoice, audio: bytes) -> None:
     take = refused(voice, audio)
     with pytest.raises(refused_takes.NotUsable):
         speech_cache().accept(take)
@@ -275,7 +269,7 @@ def test_a_recording_that_another_check_refuses_too_cannot_be_accepted(
     assert Lease.objects.filter(error__startswith="broken_audio_again").exists(), "it still waits for staff"
 
 
-def test_a_reworded_recording_can_be_heard_but_not_accepted(voice: FakeVoice) -> None:
+def test_a_reworded_take_can_be_heard_but_not_accepted(voice: FakeVoice) -> None:
     pin()
     error = Reworded(differences(TEXT, TEXT.replace("kitchen", "garden")))
     voice.audio, voice.breaks_off = GOOD, error
@@ -301,7 +295,7 @@ def test_a_refused_part_of_a_long_text_cannot_become_the_whole_clip(voice: FakeV
         speech_cache().accept(take)
 
 
-def test_a_recording_cannot_be_accepted_once_the_clip_is_made(voice: FakeVoice) -> None:
+def test_a_take_cannot_be_accepted_once_the_clip_is_made(voice: FakeVoice) -> None:
     take = refused(voice, SILENT)
     Lease.objects.update(until=timezone.now())
     voice.audio = GOOD
@@ -311,7 +305,7 @@ def test_a_recording_cannot_be_accepted_once_the_clip_is_made(voice: FakeVoice) 
     assert speech_cache().find(mp3().content_hash).entry.audio == GOOD  # type: ignore[union-attr]
 
 
-def test_a_recording_cannot_be_accepted_while_the_clip_is_being_made(voice: FakeVoice) -> None:
+def test_a_take_cannot_be_accepted_while_the_clip_is_being_made(voice: FakeVoice) -> None:
     take = refused(voice, SILENT)
     Lease.objects.update(error="", owner="another host", until=timezone.now() + timedelta(minutes=1))
     with pytest.raises(Busy):
@@ -319,7 +313,7 @@ def test_a_recording_cannot_be_accepted_while_the_clip_is_being_made(voice: Fake
     assert RefusedTake.objects.exists()
 
 
-def test_a_recording_that_no_tier_takes_stays_and_waits_for_staff(
+def test_a_take_that_no_tier_takes_stays_and_waits_for_staff(
     voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take = refused(voice, SILENT)

@@ -1,4 +1,4 @@
-"""A process drops its copies of clips that another process removed."""
+"""A process drops its copies of clips that another process removed or replaced."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.clips import entry, speech
 from ttscache.cache import SpeechCache
 from ttscache.delivery.playback import load_for_playback
 from ttscache.maintenance import invalidation
-from ttscache.maintenance.invalidation import LocalCopies
+from ttscache.maintenance.invalidation import InvalidationFollower
 from ttscache.models import Clip, Invalidation
 from ttscache.wiring import speech_cache
 
@@ -25,11 +25,11 @@ def cache() -> SpeechCache:
 
 
 @pytest.fixture
-def copies(cache: SpeechCache) -> LocalCopies:
-    """The local copies of a process that has run for a while."""
-    copies = LocalCopies(cache)
-    copies.forget_removed()
-    return copies
+def follower(cache: SpeechCache) -> InvalidationFollower:
+    """Follows for a process that has run for a while."""
+    follower = InvalidationFollower(cache)
+    follower.follow()
+    return follower
 
 
 def held(cache: SpeechCache, words: str) -> str:
@@ -52,45 +52,46 @@ def remove(content_hash: str, *, seconds_ago: float = 0) -> None:
     )
 
 
-def test_a_clip_removed_elsewhere_leaves_memory_and_files(cache, copies) -> None:
+def test_a_clip_removed_elsewhere_leaves_memory_and_files(cache, follower) -> None:
     gone, stays = held(cache, "Gone."), held(cache, "Stays.")
     remove(gone)
-    copies.forget_removed()
+    follower.follow()
     assert (tiers_with(cache, gone), tiers_with(cache, stays)) == ([], ["memory", "file"])
 
 
-def test_a_removal_committed_late_is_still_seen(cache, copies) -> None:
+def test_an_invalidation_committed_late_is_still_seen(cache, follower) -> None:
     early, late = held(cache, "Early."), held(cache, "Late.")
     remove(early)
-    copies.forget_removed()
+    follower.follow()
     remove(late, seconds_ago=20)
-    copies.forget_removed()
+    follower.follow()
     assert tiers_with(cache, late) == []
 
 
-def test_an_invalidation_leaves_a_clip_that_was_made_again(cache, copies) -> None:
+def test_an_invalidation_leaves_a_clip_that_was_made_again(cache, follower) -> None:
     content_hash = held(cache, "Gone, and back.")
     remove(content_hash)
-    copies.forget_removed()
+    follower.follow()
     held(cache, "Gone, and back.")
-    copies.forget_removed()
+    follower.follow()
     assert tiers_with(cache, content_hash) == ["memory", "file"]
 
 
-def test_old_invalidations_are_not_read_again(cache, copies, monkeypatch) -> None:
+def test_old_invalidations_are_not_read_again(cache, follower, monkeypatch) -> None:
     remove(held(cache, "Gone."))
-    copies.forget_removed()
-    assert copies._seen
+    follower.follow()
+    assert follower._seen
     monkeypatch.setattr(invalidation, "LATE_SECONDS", -1)
-    copies.forget_removed()
-    assert copies._seen == set() and not Invalidation.objects.filter(removed_at__gt=copies._after).exists()
+    follower.follow()
+    assert follower._seen == set()
+    assert not Invalidation.objects.filter(removed_at__gt=follower._after).exists()
 
 
 def test_a_host_back_from_an_absence_compares_its_files_with_the_records(cache) -> None:
     """The host was away for so long that the invalidation itself has been deleted."""
     gone, stays = held(cache, "Gone."), held(cache, "Stays.")
     Clip.objects.filter(content_hash=gone).delete()
-    LocalCopies(cache).forget_removed()
+    InvalidationFollower(cache).follow()
     assert (tiers_with(cache, gone), tiers_with(cache, stays)) == ([], ["memory", "file"])
 
 
@@ -99,7 +100,7 @@ def test_old_files_without_a_clip_are_removed(cache, settings, monkeypatch) -> N
     (folder,) = Path(settings.TTSCACHE["files_dir"]).glob("private/*")
     (folder / "left.mp3").write_bytes(b"half a clip")
     monkeypatch.setattr("ttscache.tiers.files._YOUNG_SECONDS", -1)
-    LocalCopies(cache).forget_removed()
+    InvalidationFollower(cache).follow()
     assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".mp3"]
 
 

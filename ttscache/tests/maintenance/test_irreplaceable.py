@@ -18,7 +18,7 @@ from harness.s3 import S3Server
 from ttscache import tasks
 from ttscache.maintenance import pruning, relocation
 from ttscache.maintenance.integrity import STAYS
-from ttscache.maintenance.invalidation import LocalCopies
+from ttscache.maintenance.invalidation import InvalidationFollower
 from ttscache.maintenance.pruning import find_irreplaceable, find_stale
 from ttscache.models import Clip, ClipFile, Invalidation, Pin, PruneRun, WarmItem, WarmRun
 from ttscache.speech import EMBEDDED_MODEL
@@ -340,7 +340,7 @@ def test_a_short_copy_that_only_this_host_has_stays(clip: Clip) -> None:
 
 
 def lose_the_record(clip: Clip) -> None:
-    """Delete the record as restoring an older backup does: no removal is noted."""
+    """Delete the record as restoring an older backup does: no invalidation is written."""
     Clip.objects.filter(pk=clip.pk).delete()
 
 
@@ -349,7 +349,7 @@ def test_a_file_of_a_retired_model_without_a_record_stays_on_its_host(clip: Clip
     lose_the_record(clip)
     told = check(fix=True)
     assert f"file: bytes without a record: {clip.content_hash} ({STAYS})" in told
-    LocalCopies(speech_cache()).forget_removed()  # at the start of each process, and once a day
+    InvalidationFollower(speech_cache()).follow()  # at the start of each process, and once a day
     assert speech_cache().tiers.has_local(clip.content_hash)
 
 
@@ -366,7 +366,7 @@ def test_such_a_file_plays_for_all_once_its_text_is_on_record_again(clip: Clip) 
 def test_a_file_whose_record_was_removed_on_purpose_goes(clip: Clip) -> None:
     lose_the_record(clip)
     Invalidation.objects.create(content_hash=clip.content_hash)
-    LocalCopies(speech_cache()).forget_removed()
+    InvalidationFollower(speech_cache()).follow()
     assert not speech_cache().tiers.has_local(clip.content_hash)
 
 
@@ -384,7 +384,7 @@ def test_a_file_that_may_quote_a_person_goes_without_its_record(clip: Clip, kind
 
 def test_a_file_of_a_model_that_does_not_retire_goes_without_its_record(clip: Clip) -> None:
     lose_the_record(clip)
-    LocalCopies(speech_cache()).forget_removed()
+    InvalidationFollower(speech_cache()).follow()
     assert not speech_cache().tiers.has_local(clip.content_hash)
 
 
@@ -424,7 +424,7 @@ def test_clips_of_a_retired_model_move_to_the_bucket_and_back_and_none_is_lost(c
 
 # --- other nightly tasks ------------------------------------------------------------------------------------
 @pytest.mark.usefixtures("retired")
-def test_the_cleanup_and_the_examination_leave_irreplaceable_clips_alone(clip: Clip) -> None:
+def test_the_upkeep_and_the_examination_leave_irreplaceable_clips_alone(clip: Clip) -> None:
     Clip.objects.update(adopted_at=LONG_AGO, checksum="")
     ClipFile.objects.update(file_data=b"damaged")
     ended = timezone.now() - timedelta(days=31)

@@ -21,7 +21,7 @@ from harness.clips import speech
 from ttscache import tasks
 from ttscache.maintenance import pruning
 from ttscache.models import Clip, Invalidation, Lease, Pin, PruneBatch, PruneRun, WarmItem, WarmRun
-from ttscache.reports.storage import NotAskedFor, not_asked_for
+from ttscache.reports.storage import StaleTotal, stale_total
 from ttscache.staff.badges import PRUNE_BADGES
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -91,11 +91,11 @@ def closing_connections(act: Callable[[], object]) -> Callable[[], None]:
 def test_a_prune_counts_the_next_stale_clips_at_its_end() -> None:
     cache.clear()
     stale_clips(2)
-    assert not_asked_for() is None
+    assert stale_total() is None
     tasks.prune()
-    counted = not_asked_for()
+    counted = stale_total()
     assert counted is not None
-    assert counted.found == NotAskedFor(0, 0, 0)
+    assert counted.found == StaleTotal(0, 0, 0)
 
 
 def test_the_nightly_prune_removes_stale_clips_and_reports_them() -> None:
@@ -186,7 +186,7 @@ def test_a_task_for_an_ended_prune_does_nothing() -> None:
     stale_clips(3)
     run = PruneRun.objects.create(days=90, state=PruneRun.State.STOPPED)
     tasks.prune(str(run.pk))
-    assert not_asked_for() is None
+    assert stale_total() is None
 
 
 def test_the_badge_of_an_abandoned_prune_says_what_was_removed() -> None:
@@ -213,9 +213,9 @@ def test_a_stopping_cluster_starts_no_prune(monkeypatch: pytest.MonkeyPatch) -> 
     assert not PruneRun.objects.exists()
 
 
-# --- the clean-up of old rows ------------------------------------------------------------------------------
-def test_the_cleanup_deletes_old_runs_pins_and_invalidations(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ttscache.maintenance.cleanup.BATCH", 1)
+# --- the upkeep of old rows ------------------------------------------------------------------------------
+def test_the_upkeep_deletes_old_runs_pins_and_invalidations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ttscache.maintenance.upkeep.BATCH", 1)
     stale_clips(2)
     for days, state in ((31, "done"), (29, "done"), (31, "paused")):
         ended = timezone.now() - timedelta(days=days)
@@ -233,11 +233,11 @@ def test_the_cleanup_deletes_old_runs_pins_and_invalidations(monkeypatch: pytest
     assert {run.scope for run in WarmRun.objects.all()} == {"29 done", "31 paused"}
     assert WarmItem.objects.count() == 4
     assert [run.days for run in PruneRun.objects.all()] == [29]
-    assert [removal.content_hash for removal in Invalidation.objects.all()] == ["29"]
+    assert [each.content_hash for each in Invalidation.objects.all()] == ["29"]
     assert [pin.content_hash for pin in Pin.objects.all()] == ["held"]
 
 
-def test_the_cleanup_deletes_plans_that_nobody_confirmed_within_a_day_and_no_running_prune() -> None:
+def test_the_upkeep_deletes_plans_that_nobody_confirmed_within_a_day_and_no_running_prune() -> None:
     stale_clips(2)
     plans = [pruning.plan_prune(pruning.find_stale(90), 90, name) for name in ("new", "old", "confirmed")]
     pruning.confirm_prune(plans[2].pk, "confirmed")

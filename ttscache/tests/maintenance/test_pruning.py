@@ -31,7 +31,7 @@ DAYS = 90
 LONG_AGO = timezone.now() - timedelta(days=DAYS + 1)
 
 
-def keep(words: str, *, asked_for_at: object = LONG_AGO) -> str:
+def keep(words: str, *, last_requested_at: object = LONG_AGO) -> str:
     """Store a clip in every tier, and return its hash."""
     request = speech(words)
     Clip.objects.record(request, "question")
@@ -39,7 +39,7 @@ def keep(words: str, *, asked_for_at: object = LONG_AGO) -> str:
     speech_cache().tiers.permanent.put(kept)
     for tier in speech_cache().tiers.local:
         tier.put(kept)
-    Clip.objects.filter(content_hash=request.content_hash).update(last_accessed_at=asked_for_at)
+    Clip.objects.filter(content_hash=request.content_hash).update(last_accessed_at=last_requested_at)
     return request.content_hash
 
 
@@ -81,7 +81,7 @@ def test_a_prune_dry_run_leaves_every_table_as_it_was() -> None:
 
 
 def test_a_stale_clip_leaves_every_tier_and_its_hash_becomes_unknown() -> None:
-    stale, fresh = keep("Nobody asks for this."), keep("This is new.", asked_for_at=timezone.now())
+    stale, fresh = keep("Nobody asks for this."), keep("This is new.", last_requested_at=timezone.now())
 
     assert "1 clips were removed." in said()
     assert (is_known(stale), is_known(fresh)) == (False, True)
@@ -105,15 +105,15 @@ def test_a_prune_removes_a_stale_clip_whose_pin_ended() -> None:
 
 
 def test_a_prune_keeps_clips_requested_pinned_or_being_made_since_its_list() -> None:
-    asked_for, pinned, made, stale = (keep(f"Text {number}.") for number in range(4))
+    requested, pinned, made, stale = (keep(f"Text {number}.") for number in range(4))
     listed = find_stale(DAYS)
-    Clip.objects.filter(content_hash=asked_for).update(last_accessed_at=timezone.now())
+    Clip.objects.filter(content_hash=requested).update(last_accessed_at=timezone.now())
     Pin.objects.create(content_hash=pinned, reason="draft")
     Lease.objects.create(name=made, owner="somebody", until=Now() + timedelta(seconds=60))
 
     assert len(listed.content_hashes) == 4
     assert removed_of(listed) == [stale]
-    assert all(map(is_known, (asked_for, pinned, made)))
+    assert all(map(is_known, (requested, pinned, made)))
 
 
 def test_a_prune_keeps_clips_that_went_stale_after_its_list() -> None:
@@ -126,7 +126,7 @@ def test_a_prune_keeps_clips_that_went_stale_after_its_list() -> None:
 
 def test_a_clip_out_of_use_goes_after_a_week_unless_something_holds_it() -> None:
     days_ago = {days: timezone.now() - timedelta(days=days) for days in (6, 8)}
-    lately, gone, held = (keep(f"Out of use {number}.", asked_for_at=days_ago[6]) for number in range(3))
+    lately, gone, held = (keep(f"Out of use {number}.", last_requested_at=days_ago[6]) for number in range(3))
     Clip.objects.filter(content_hash__in=[gone, held]).update(last_accessed_at=days_ago[8])
     Clip.objects.update(is_active=False)
     Pin.objects.create(content_hash=held, reason="draft")

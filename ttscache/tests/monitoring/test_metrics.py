@@ -54,7 +54,7 @@ def scraped(caller: Client) -> dict[str, dict[tuple[str, ...], float]]:
     return found
 
 
-def asked(outcome: str, bucket: int, requests: int, **more: Any) -> None:
+def count(outcome: str, bucket: int, requests: int, **more: Any) -> None:
     figures = {"content_type": "question", "voice": "nova", "hour": HOUR} | more
     Usage.objects.create(
         outcome=outcome,
@@ -83,9 +83,9 @@ def clip(text: str, *, is_made: bool = True, **fields: Any) -> Clip:
 
 class TestCounters:
     def test_requests_add_up_over_hours_by_kind_outcome_and_voice(self, caller: Client) -> None:
-        asked("memory", 0, 3)
-        asked("memory", 2, 4, hour=HOUR - timedelta(days=300))
-        asked("failed", 5, 1, voice="onyx")
+        count("memory", 0, 3)
+        count("memory", 2, 4, hour=HOUR - timedelta(days=300))
+        count("failed", 5, 1, voice="onyx")
 
         assert scraped(caller)["lifereview_requests_total"] == {
             ("question", "failed", "onyx"): 1,
@@ -93,9 +93,9 @@ class TestCounters:
         }
 
     def test_the_histogram_counts_up_to_each_end(self, caller: Client) -> None:
-        asked("memory", 0, 3)
-        asked("memory", 2, 4)
-        asked("memory", 14, 1)
+        count("memory", 0, 3)
+        count("memory", 2, 4)
+        count("memory", 14, 1)
         buckets = scraped(caller)["lifereview_request_seconds_bucket"]
 
         assert [buckets[end, "memory"] for end in ("0.001", "0.002", "0.005", "30", "+Inf")] == [
@@ -107,7 +107,7 @@ class TestCounters:
         ]
 
     def test_metrics_count_money_in_dollars(self, caller: Client) -> None:
-        asked("memory", 0, 10)
+        count("memory", 0, 10)
         paid("ok", 2)
         found = scraped(caller)
 
@@ -124,7 +124,7 @@ class TestCounters:
         assert calls == {("tts-1-hd", "key_refused"): 1, ("tts-1-hd", "ok"): 2}
 
     def test_metrics_count_hits_on_clips_made_ahead(self, caller: Client) -> None:
-        asked("memory", 0, 3, warmed_hits=2)
+        count("memory", 0, 3, warmed_hits=2)
 
         assert scraped(caller)["lifereview_warmed_hits_total"] == {("question", "nova"): 2}
 
@@ -184,7 +184,7 @@ class TestGauges:
 
 class TestResponse:
     def test_metrics_answer_in_openmetrics_when_asked(self, caller: Client) -> None:
-        asked("memory", 0, 3)
+        count("memory", 0, 3)
         paid("ok", 1)
         answer = caller.get("/metrics", headers={"Accept": OPENMETRICS})
 
@@ -219,7 +219,7 @@ class TestResponse:
         self, caller: Client, django_assert_max_num_queries: Any
     ) -> None:
         for number in range(20):
-            asked("memory", number % 15, 1, voice=f"voice{number}")
+            count("memory", number % 15, 1, voice=f"voice{number}")
             clip(f"Text {number}")
         with django_assert_max_num_queries(20):
             scraped(caller)
@@ -229,9 +229,9 @@ def test_metrics_sum_settled_hours_once_and_new_ones_each_time(
     caller: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(adaptive_cache, "QUICK_SECONDS", -1.0)
-    asked("memory", 0, 3, hour=HOUR - timedelta(days=300))
+    count("memory", 0, 3, hour=HOUR - timedelta(days=300))
     requests = [sum(scraped(caller)["lifereview_requests_total"].values())]
-    asked("memory", 1, 4, hour=timezone.now())
+    count("memory", 1, 4, hour=timezone.now())
     with CaptureQueriesContext(connection) as queries:
         requests.append(sum(scraped(caller)["lifereview_requests_total"].values()))
 

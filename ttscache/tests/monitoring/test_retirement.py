@@ -101,7 +101,7 @@ class TestStaffPages:
         card = page[page.index('data-model="tts-1-hd"') :].partition("</section>")[0]
         assert '<span data-figure="days-left">50</span> days left' in card
         assert link_in(card, r'class="dash-button" href="([^"]+)"') == VOICES
-        needs = page[page.index("tile-needs") :]
+        needs = page[page.index("tile-action-items") :]
         assert "The provider switches off tts-1-hd" in needs.partition("</section>")[0]
 
     def test_the_retirement_card_is_urgent_two_weeks_before(self, clock: SetClock, admin_user: Any) -> None:
@@ -117,7 +117,7 @@ class TestStaffPages:
         clock.set(DAY - timedelta(days=5))
         look_for_trouble()
         page = dashboard(admin_user)
-        needs = page[page.index("tile-needs") :].partition("</section>")[0]
+        needs = page[page.index("tile-action-items") :].partition("</section>")[0]
         assert needs.count("The provider switches off tts-1-hd") == 1
 
     def test_staff_who_see_no_figures_are_told_of_a_retiring_model(self, clock: SetClock) -> None:

@@ -63,7 +63,7 @@ def of_kind(*profiles: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("vendor", profiles, indirect=True)
 
 
-def asked(text: str = TEXT, **fields: Any) -> SpeechRequest:
+def spoken(text: str = TEXT, **fields: Any) -> SpeechRequest:
     return SpeechRequest(**{"text": text, "voice": "ada", "model": MODEL} | fields)
 
 
@@ -85,16 +85,16 @@ def synthesized(server: OpenAIServer, speech: SpeechRequest) -> bytes:
 class TestSpeed:
     @of_kind("no_speed")
     def test_a_vendor_without_a_speed_field_is_not_sent_one(self, vendor: OpenAIServer) -> None:
-        audio.check_whole(audio.examine(hear(voice_at(vendor), asked()), "mp3"), TEXT, 1.0)
+        audio.check_whole(audio.examine(hear(voice_at(vendor), spoken()), "mp3"), TEXT, 1.0)
         assert [call.outcome for call in vendor.calls()] == ["completed"]
 
     @of_kind("no_speed")
     def test_a_speed_that_a_vendor_lacks_is_refused_in_plain_words(self, vendor: OpenAIServer) -> None:
         with pytest.raises(SpeedOutOfRange, match="cannot speak faster or slower"):
-            hear(voice_at(vendor), asked(speed=1.2))
+            hear(voice_at(vendor), spoken(speed=1.2))
 
     def test_a_vendor_with_a_speed_field_is_sent_the_speed(self, openai: OpenAIServer) -> None:
-        hear(voice_at(openai), asked(model="tts-1-hd", voice="nova", speed=1.5))
+        hear(voice_at(openai), spoken(model="tts-1-hd", voice="nova", speed=1.5))
         assert [call.speed for call in openai.calls()] == [1.5]
 
 
@@ -103,23 +103,23 @@ class TestFormat:
     @of_kind("pcm_only", "always_pcm", "raw_pcm", "short_wav")
     @pytest.mark.parametrize("audio_format", ["mp3", "opus", "aac", "flac", "wav", "pcm"])
     def test_pcm_from_a_vendor_is_encoded_here(self, vendor: OpenAIServer, audio_format: str) -> None:
-        facts = audio.examine(hear(voice_at(vendor), asked(audio_format=audio_format)), audio_format)
+        facts = audio.examine(hear(voice_at(vendor), spoken(audio_format=audio_format)), audio_format)
         audio.check_whole(facts, TEXT, 1.0)
 
     @of_kind("pcm_only", "short_wav")
     def test_a_format_that_a_vendor_lacks_is_asked_for_once(self, vendor: OpenAIServer) -> None:
         voice = voice_at(vendor)
-        assert voice.streams(asked()), "nobody knows better yet"
-        first, second = (hear(voice, asked()) for _ in range(2))
+        assert voice.streams(spoken()), "nobody knows better yet"
+        first, second = (hear(voice, spoken()) for _ in range(2))
         assert first == second
-        assert not voice.streams(asked()), "an encoded clip comes whole"
+        assert not voice.streams(spoken()), "an encoded clip comes whole"
         assert len(vendor.calls()) == 2
 
     @of_kind("pcm_only")
     def test_concurrent_callers_learn_the_format_of_a_vendor_once(self, vendor: OpenAIServer) -> None:
         voice = voice_at(vendor)
         heard: list[bytes] = []
-        threads = [threading.Thread(target=lambda: heard.append(hear(voice, asked()))) for _ in range(8)]
+        threads = [threading.Thread(target=lambda: heard.append(hear(voice, spoken()))) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -130,18 +130,18 @@ class TestFormat:
     def test_a_clip_that_is_cut_off_before_it_is_encoded_may_have_cost(self, vendor: OpenAIServer) -> None:
         vendor.behave(fault="break_off")
         with pytest.raises(ProviderFailed) as raised:
-            hear(voice_at(vendor), asked())
+            hear(voice_at(vendor), spoken())
         assert raised.value.may_cost
 
     def test_a_service_that_sends_no_format_at_all_is_given_up(self) -> None:
-        vendor, speech = Vendor(), asked()
+        vendor, speech = Vendor(), spoken()
         refusal = {"message": "unsupported response_format", "param": "response_format"}
         tried = []
         while True:
             tried.append(vendor.format_for(speech))
             error = vendor.refusal(refusal, 400, speech, tried[-1])
             assert isinstance(error, FormatRefused)
-            if not error.is_to_be_asked_again:
+            if not error.is_to_be_retried:
                 break
         assert tried == ["mp3", "pcm", "wav"]
 
@@ -190,9 +190,8 @@ class TestFormat:
     @pytest.mark.parametrize("wanted", ["mp3", "pcm"])
     def test_pcm_of_another_rate_lasts_as_long(self, wanted: str) -> None:
         second = (b"\x00\x10" * 80 + b"\x00\xf0" * 80) * 100  # a hum
-        clip = (
-            Vendor().sent("audio/pcm;rate=16000", second, "pcm").converted(second, asked(audio_format=wanted))
-        )
+        sent = Vendor().sent("audio/pcm;rate=16000", second, "pcm")
+        clip = sent.converted(second, spoken(audio_format=wanted))
         assert audio.examine(clip, wanted).duration_ms == pytest.approx(1_000, abs=60)
 
     @pytest.mark.parametrize("clip", [b"", b"\x00" * 999, NOISE, b"RIFF" * 100])
@@ -205,7 +204,7 @@ class TestFormat:
 class TestLength:
     @of_kind("limit_500", "short_wav")
     def test_a_long_text_is_made_in_parts_that_the_service_takes(self, vendor: OpenAIServer) -> None:
-        speech = asked(LONG)
+        speech = spoken(LONG)
         audio.check_whole(audio.examine(synthesized(vendor, speech), "mp3"), LONG, 1.0)
         said = [call.text for call in vendor.calls() if call.outcome == "completed"]
         assert sorted(" ".join(said).split()) == sorted(LONG.split()), "each word once"
@@ -216,13 +215,13 @@ class TestLength:
         voice, ledger = voice_at(vendor), free_ledger()
         synthesizer = Synthesizer(voice, ledger)
         for text in (LONG, LONG.replace("life", "road")):
-            job = GenerationJob(asked(text), "narrative")
+            job = GenerationJob(spoken(text), "narrative")
             synthesizer.synthesize(job, Recording(lambda _: entry()))
         ledger.flush()
         calls = dict(Spending.objects.values_list("outcome", "calls"))
         assert calls.pop("ok") == len(vendor.calls())
         assert set(calls) == {"input_too_long"} and calls["input_too_long"] <= 4
-        assert voice.parts(asked(LONG)) != [asked(LONG)]
+        assert voice.parts(spoken(LONG)) != [spoken(LONG)]
         assert not synthesizer.circuit.is_open
 
 
@@ -239,7 +238,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("body", TOO_LONG)
     def test_a_refusal_as_too_long_halves_the_length_limit_of_a_vendor(self, body: dict[str, object]) -> None:
-        vendor, speech = Vendor(), asked("x" * 4_000)
+        vendor, speech = Vendor(), spoken("x" * 4_000)
         assert isinstance(vendor.refusal(body, 400, speech, "mp3"), InputTooLong)
         assert vendor.most_characters(MODEL) == 2_000
         assert vendor.most_characters("another") == MOST_CHARACTERS_OF_A_CALL
@@ -254,7 +253,7 @@ class TestRefusals:
     )
     def test_a_limit_named_in_a_refusal_becomes_the_length_limit_of_the_vendor(self, message: str) -> None:
         vendor = Vendor()
-        vendor.refusal({"message": message}, 422, asked("x" * 4_000), "mp3")
+        vendor.refusal({"message": message}, 422, spoken("x" * 4_000), "mp3")
         assert vendor.most_characters(MODEL) == 500
 
     @pytest.mark.parametrize(
@@ -271,20 +270,20 @@ class TestRefusals:
         self, body: dict[str, object], status: int
     ) -> None:
         vendor = Vendor()
-        assert vendor.refusal(body, status, asked("x" * 4_000), "mp3") is None
+        assert vendor.refusal(body, status, spoken("x" * 4_000), "mp3") is None
         assert vendor.most_characters(MODEL) == MOST_CHARACTERS_OF_A_CALL
 
     def test_a_refusal_that_quotes_the_text_is_not_read_as_too_long(self) -> None:
         text = "The road was too long for us, and the response_format of my speech was odd. " * 3
         body: dict[str, object] = {"detail": [{"loc": ["body", "input"], "msg": "declined", "input": text}]}
-        assert Vendor().refusal(body, 422, asked(text), "mp3") is None
+        assert Vendor().refusal(body, 422, spoken(text), "mp3") is None
 
     def test_parts_are_never_cut_smaller_than_a_sentence_or_two(self) -> None:
         vendor = Vendor()
         for length in (4_000, 2_000, 1_000, 500, 250, 125):
-            vendor.refusal({"message": "too long"}, 413, asked("x" * length), "mp3")
+            vendor.refusal({"message": "too long"}, 413, spoken("x" * length), "mp3")
         assert vendor.most_characters(MODEL) == FEWEST_CHARACTERS
-        assert vendor.refusal({"message": "too long"}, 413, asked("x" * 90), "mp3") is None
+        assert vendor.refusal({"message": "too long"}, 413, spoken("x" * 90), "mp3") is None
 
 
 @pytest.mark.any_database
@@ -292,4 +291,4 @@ class TestRefusals:
 def test_a_text_that_a_vendor_refuses_raises_text_refused(vendor: OpenAIServer) -> None:
     vendor.behave(fault=400)
     with pytest.raises(TextRefused):
-        hear(voice_at(vendor), asked())
+        hear(voice_at(vendor), spoken())

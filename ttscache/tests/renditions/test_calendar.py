@@ -121,15 +121,15 @@ def keep_old_clip(model: str) -> None:
     sound = spoken(request)
     kept = entry(request.content_hash, sound, model=model, audio_format="pcm", characters=len(OLD))
     speech_cache().tiers.permanent.put(kept)
-    asked_for = datetime.now(UTC) - timedelta(days=100)
-    Clip.objects.filter(content_hash=request.content_hash).update(last_accessed_at=asked_for)
+    long_ago = datetime.now(UTC) - timedelta(days=100)
+    Clip.objects.filter(content_hash=request.content_hash).update(last_accessed_at=long_ago)
 
 
 def request_clips(diary: Diary, left: int, openai: OpenAIServer, caller: Client) -> None:
     """Listeners request two new clips and an old one, and the schedule starts a run with another new clip."""
     called = len(openai.calls())
-    asked = [say(caller, text) for text in (KEPT, new_text(), new_text())]
-    diary.answers[left] = [answer_to(response) for response in asked]
+    responses = [say(caller, text) for text in (KEPT, new_text(), new_text())]
+    diary.answers[left] = [answer_to(response) for response in responses]
     wanted = [ClipSpec(SpeechRequest(text=new_text(), voice="nova", model=MODEL), "question")]
     diary.runs[left] = start_automatic_run("the journey", wanted, requested_by="schedule") is not None
     diary.calls[left] = len(openai.calls()) - called

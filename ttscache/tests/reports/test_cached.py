@@ -20,7 +20,7 @@ from django.utils import timezone
 from ttscache.adaptive_cache import key_of
 from ttscache.maintenance.pruning import Stale
 from ttscache.reports.cached import remembered
-from ttscache.reports.storage import NotAskedFor, not_asked_for, note_not_asked_for
+from ttscache.reports.storage import StaleTotal, note_stale_total, stale_total
 
 pytestmark = pytest.mark.django_db
 
@@ -74,13 +74,13 @@ def test_a_report_that_took_two_seconds_is_fresh_for_eighty(find_slowly: Callabl
 
 
 @pytest.mark.parametrize(
-    ("age", "is_asked_anew"),
+    ("age", "is_counted_anew"),
     [((2, 0), True), ((2, 4.5), False), ((4, 4.5), True), ((0, 0), False)],
     ids=["quick and old", "slow and young", "slow and old", "quick and young"],
 )
 def test_an_expired_report_is_shown_while_it_is_refreshed(
     age: tuple[int, float],
-    is_asked_anew: bool,
+    is_counted_anew: bool,
     started: list[Any],
     find_slowly: Callable[[float], Any],
     go_forward: Callable[[timedelta], None],
@@ -89,7 +89,7 @@ def test_an_expired_report_is_shown_while_it_is_refreshed(
     find_slowly(took_seconds)
     go_forward(timedelta(minutes=minutes))
     assert remembered("sum", lambda: "found").found == "known"
-    assert bool(started) is bool(cache.get(REFRESHING)) is is_asked_anew
+    assert bool(started) is bool(cache.get(REFRESHING)) is is_counted_anew
 
 
 def test_a_report_older_than_a_day_is_not_shown(
@@ -141,11 +141,11 @@ def test_a_cached_report_of_another_shape_is_computed_anew(stored: object) -> No
 
 
 def test_an_unreadable_cached_note_counts_as_absent() -> None:
-    note_not_asked_for(90, Stale((), 0, 0.0, 0))
-    assert (noted := not_asked_for()) is not None
-    assert noted.found == NotAskedFor(0, 0, 0.0)
+    note_stale_total(90, Stale((), 0, 0.0, 0))
+    assert (noted := stale_total()) is not None
+    assert noted.found == StaleTotal(0, 0, 0.0)
     make_unreadable()
-    assert not_asked_for() is None
+    assert stale_total() is None
 
 
 def test_dashboard_opens_with_an_unreadable_cache(admin_client: Client) -> None:

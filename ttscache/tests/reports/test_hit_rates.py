@@ -19,7 +19,7 @@ from harness.report_rows import BEGINS, NOW
 from ttscache.accounting.ledger import Ledger, RequestedClip
 from ttscache.accounting.rollup import roll_up
 from ttscache.models import ContentType, Usage
-from ttscache.reports.costs import money
+from ttscache.reports.costs import costs
 from ttscache.reports.hit_rates import Rate, request_figures
 from ttscache.reports.scope import VIEWS, Scope
 from ttscache.speech import SpeechRequest
@@ -56,7 +56,7 @@ PRICES = {"tts-1": 15, "tts-1-hd": 30}
 def recorded(django_db_setup: None, django_db_blocker: Any) -> Iterator[list[Request]]:
     """Record 5,000 requests in the real ledger, and roll up old hours as every night."""
     chance, clock = random.Random(5_000), [0.0]
-    ledger = Ledger(lambda asked: asked.characters * PRICES[asked.model] / 1e6, clock=lambda: clock[0])
+    ledger = Ledger(lambda clip: clip.characters * PRICES[clip.model] / 1e6, clock=lambda: clock[0])
     with django_db_blocker.unblock():
         requests = [request for _ in range(5_000) for request in _record(chance, clock, ledger)]
         assert ledger.flush()
@@ -75,12 +75,12 @@ def _record(chance: random.Random, clock: list[float], ledger: Ledger) -> list[R
     ledger.record_request(
         RequestedClip(f"{chance.getrandbits(128):032x}", kind, voice, model, characters), outcome, ms / 1e3, 9
     )
-    worth = 0 if outcome in ("failed", "fallback") else characters * PRICES[model]
-    requests = [Request(at, kind, voice, outcome, characters, worth, ms)]
+    list_price = 0 if outcome in ("failed", "fallback") else characters * PRICES[model]
+    requests = [Request(at, kind, voice, outcome, characters, list_price, ms)]
     if outcome in ("generated", "failed"):
         said = SpeechRequest(text="a" * characters, voice=voice, model=model)
-        ledger.record_call(said, kind, worth / 1e6, "ok" if worth else "provider_failed")
-        requests.append(Request(at, kind, voice, outcome, characters, worth, is_call=True))
+        ledger.record_call(said, kind, list_price / 1e6, "ok" if list_price else "provider_failed")
+        requests.append(Request(at, kind, voice, outcome, characters, list_price, is_call=True))
     return requests
 
 
@@ -120,7 +120,7 @@ class TestFiveThousandRequests:
     @pytest.mark.parametrize(("name", "voice", "view"), EVERY_LOOK)
     def test_money_in_the_report_is_that_of_the_ledger(self, recorded, name, voice, view):
         scope = look(name, voice, view)
-        found = money(scope, request_figures(scope).list_price_microusd)
+        found = costs(scope, request_figures(scope).list_price_microusd)
         spent = sum(each.microusd for each in chosen(recorded, name, voice, calls=True))
         without = sum(each.microusd for each in chosen(recorded, name, voice))
         assert found.spent == pytest.approx(spent / 1e6)

@@ -29,7 +29,7 @@ class TestStorageReport:
         assert (covered.ready, covered.total, covered.tone) == (1, 2, "far")
 
     @pytest.mark.parametrize(
-        "reason", [Pin.Reason.BANK, Pin.Reason.RECENT, Pin.Reason.FREQUENT, Pin.Reason.DRAFT]
+        "reason", [Pin.Reason.BANK, Pin.Reason.RECENT, Pin.Reason.POPULAR, Pin.Reason.DRAFT]
     )
     @pytest.mark.parametrize("voice", ["", "nova"], ids=["all-voices", "one-voice"])
     def test_clips_pinned_for_other_reasons_are_neither_covered_nor_missing(self, reason, voice):

@@ -509,21 +509,21 @@ class TestOutage:
     ) -> None:
         now = [1_000.0]
         store = Bucket(tier.bucket.name, now=lambda: now[0])
-        asked = StorageTier(store)
-        asked.put(entry())
+        tier = StorageTier(store)
+        tier.put(entry())
         s3.kill()
         with pytest.raises(TierError, match="cannot be reached"):
-            asked.get(KEY)
+            tier.get(KEY)
         with pytest.raises(TierError, match="a moment ago"):
-            asked.get(KEY)
+            tier.get(KEY)
         with pytest.raises(TierError, match="a moment ago"):
-            asked.put(entry())
+            tier.put(entry())
         assert record().is_ready
         s3.start()
         with pytest.raises(TierError, match="a moment ago"):
-            asked.get(KEY)
+            tier.get(KEY)
         now[0] += bucket_module.PAUSE_SECONDS
-        assert asked.get(KEY) == entry()
+        assert tier.get(KEY) == entry()
 
     def test_other_requests_skip_a_dead_bucket_while_one_tries(self, clips_bucket: str) -> None:
         now = [1_000.0]

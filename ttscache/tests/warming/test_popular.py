@@ -59,7 +59,7 @@ def access_to(content_hash: str) -> Access:
     return record.access
 
 
-def asked_for(
+def record_requests(
     request: SpeechRequest,
     requests: int,
     *,
@@ -74,7 +74,7 @@ def asked_for(
 
 
 def held() -> set[str]:
-    return set(Pin.objects.filter(reason=Pin.Reason.FREQUENT).values_list("content_hash", flat=True))
+    return set(Pin.objects.filter(reason=Pin.Reason.POPULAR).values_list("content_hash", flat=True))
 
 
 def hashes(*texts: str) -> set[str]:
@@ -89,54 +89,54 @@ def run_nightly_task() -> None:
 class TestFindingPopularReflections:
     def test_popular_reflections_are_ranked_by_requests(self) -> None:
         for voice in ("nova", "onyx", "sage", "echo", "fable"):
-            asked_for(house(MORNINGS, voice), 2)
-        asked_for(house(HARBOUR), 11)
+            record_requests(house(MORNINGS, voice), 2)
+        record_requests(house(HARBOUR), 11)
 
         assert most_requested() == [PopularReflection(HARBOUR, 11), PopularReflection(MORNINGS, 10)]
 
     def test_requests_of_a_reflection_add_up_over_voices_renditions_and_days(self) -> None:
-        asked_for(house(MORNINGS), 3, days_ago=29)
-        asked_for(house(MORNINGS, "onyx"), 4)
-        asked_for(SpeechRequest(text=MORNINGS, voice="nova", model="tts-1", audio_format="opus"), 5)
-        asked_for(house(HARBOUR), 11)
+        record_requests(house(MORNINGS), 3, days_ago=29)
+        record_requests(house(MORNINGS, "onyx"), 4)
+        record_requests(SpeechRequest(text=MORNINGS, voice="nova", model="tts-1", audio_format="opus"), 5)
+        record_requests(house(HARBOUR), 11)
 
         assert most_requested() == [PopularReflection(MORNINGS, 12), PopularReflection(HARBOUR, 11)]
 
     def test_popular_reflections_are_counted_in_a_moving_window(self) -> None:
-        asked_for(house(MORNINGS), 100, days_ago=30)
-        asked_for(house(HARBOUR), 1, days_ago=29)
+        record_requests(house(MORNINGS), 100, days_ago=30)
+        record_requests(house(HARBOUR), 1, days_ago=29)
 
         assert [reflection.text for reflection in most_requested()] == [HARBOUR]
         assert [reflection.text for reflection in most_requested(days=31)] == [MORNINGS, HARBOUR]
 
     def test_private_reflections_are_never_popular(self) -> None:
-        asked_for(house(PRIVATE), 100, is_shareable=False)
-        asked_for(house(MORNINGS), 1)
+        record_requests(house(PRIVATE), 100, is_shareable=False)
+        record_requests(house(MORNINGS), 1)
 
         assert most_requested() == [PopularReflection(MORNINGS, 1)]
 
     def test_only_reflections_can_be_popular(self) -> None:
         for kind in (ContentType.NARRATIVE, ContentType.QUESTION, ContentType.RESPONSE):
-            asked_for(house(f"This is a {kind}."), 100, kind=kind)
+            record_requests(house(f"This is a {kind}."), 100, kind=kind)
 
         assert most_requested() == []
 
     def test_popular_reflections_are_limited_and_ties_have_one_order(self) -> None:
         for number in (3, 1, 2, 0):
-            asked_for(house(f"Reflection {number}."), 7)
+            record_requests(house(f"Reflection {number}."), 7)
 
         assert [reflection.text[-2] for reflection in most_requested(limit=3)] == ["0", "1", "2"]
 
     def test_finding_popular_reflections_takes_one_query(self, django_assert_num_queries: Any) -> None:
-        asked_for(house(MORNINGS), 1)
+        record_requests(house(MORNINGS), 1)
         with django_assert_num_queries(1):
             most_requested()
 
 
 class TestNightlyRun:
     def test_popular_reflections_are_made_once_in_every_listener_voice(self, voice: FakeVoice) -> None:
-        asked_for(house(MORNINGS), 3)
-        asked_for(house(HARBOUR, "onyx"), 2)
+        record_requests(house(MORNINGS), 3)
+        record_requests(house(HARBOUR, "onyx"), 2)
         run_nightly_task()
 
         assert sorted((call.text, call.voice) for call in voice.calls) == sorted(
@@ -147,7 +147,7 @@ class TestNightlyRun:
         )
 
     def test_a_second_nightly_run_pays_nothing(self, voice: FakeVoice) -> None:
-        asked_for(house(MORNINGS), 3)
+        record_requests(house(MORNINGS), 3)
         run_nightly_task()
         run_nightly_task()
 
@@ -160,7 +160,7 @@ class TestNightlyRun:
         assert not WarmRun.objects.exists()
 
     def test_the_nightly_run_names_itself_and_uses_the_slow_lane(self) -> None:
-        asked_for(house(MORNINGS), 3)
+        record_requests(house(MORNINGS), 3)
         run = make_popular()
 
         assert run is not None
@@ -168,8 +168,8 @@ class TestNightlyRun:
         assert set(run.items.values_list("lane", flat=True)) == {2}
 
     def test_the_nightly_run_marks_clips_as_shareable_before_they_are_made(self, voice: FakeVoice) -> None:
-        asked_for(house(MORNINGS), 3)
-        asked_for(house(MORNINGS, "onyx"), 1, kind=ContentType.NARRATIVE, is_shareable=False)
+        record_requests(house(MORNINGS), 3)
+        record_requests(house(MORNINGS, "onyx"), 1, kind=ContentType.NARRATIVE, is_shareable=False)
         make_popular()
 
         assert voice.calls == []
@@ -178,8 +178,8 @@ class TestNightlyRun:
     def test_the_nightly_run_never_touches_private_reflections(
         self, voice: FakeVoice, caplog: pytest.LogCaptureFixture
     ) -> None:
-        asked_for(house(PRIVATE), 100, is_shareable=False)
-        asked_for(house(MORNINGS), 1)
+        record_requests(house(PRIVATE), 100, is_shareable=False)
+        record_requests(house(MORNINGS), 1)
         before = Clip.objects.filter(content_text=PRIVATE).values().get()
         run_nightly_task()
 
@@ -191,27 +191,27 @@ class TestNightlyRun:
     def test_a_persons_own_words_stay_private_even_if_a_popular_reflection_has_equal_words(
         self, voice: FakeVoice
     ) -> None:
-        asked_for(house(MORNINGS), 3)
+        record_requests(house(MORNINGS), 3)
         own = house(MORNINGS, "onyx")
-        asked_for(own, 1, kind=ContentType.RESPONSE, is_shareable=False)
+        record_requests(own, 1, kind=ContentType.RESPONSE, is_shareable=False)
         run_nightly_task()
 
         assert [call.voice for call in voice.calls] == ["nova"]
         assert not Clip.objects.get(content_hash=own.content_hash).is_shareable
 
     def test_exactly_the_popular_reflections_are_pinned(self) -> None:
-        asked_for(house(MORNINGS), 3)
+        record_requests(house(MORNINGS), 3)
         run_nightly_task()
         assert held() == hashes(MORNINGS)
         DailyRequests.objects.update(day=timezone.now().date() - timedelta(days=31))
-        asked_for(house(HARBOUR), 2)
+        record_requests(house(HARBOUR), 2)
         run_nightly_task()
 
         assert held() == hashes(HARBOUR)
-        assert not Pin.objects.exclude(reason=Pin.Reason.FREQUENT).exists()
+        assert not Pin.objects.exclude(reason=Pin.Reason.POPULAR).exists()
 
     def test_a_popular_reflection_is_no_more_public_than_before(self) -> None:
-        asked_for(house(MORNINGS), 3)
+        record_requests(house(MORNINGS), 3)
         run_nightly_task()
         content_hash = house(MORNINGS).content_hash
         assert access_to(content_hash) is Access.AUDIBLE
@@ -250,7 +250,7 @@ class TestFetchingPopularClips:
         speech_cache().tiers.permanent.put(
             entry(request.content_hash, bytes([number]) * size, audio_format="pcm")
         )
-        Pin.objects.create(content_hash=request.content_hash, reason=Pin.Reason.FREQUENT)
+        Pin.objects.create(content_hash=request.content_hash, reason=Pin.Reason.POPULAR)
         return request.content_hash
 
     def test_popular_clips_are_fetched_into_the_file_tier_without_a_call(

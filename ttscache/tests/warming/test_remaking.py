@@ -18,7 +18,7 @@ from ttscache.cache import GenerationJob, Hit
 from ttscache.coordination.leases import Leases
 from ttscache.errors import ProviderFailed
 from ttscache.generation.synthesizer import Synthesizer
-from ttscache.maintenance.invalidation import LocalCopies
+from ttscache.maintenance.invalidation import InvalidationFollower
 from ttscache.models import Clip, ClipFile, Invalidation, Lease, Spending, WarmItem, WarmRun
 from ttscache.reports.storage import GROWTH_DAYS, _bytes_a_day
 from ttscache.warming import ClipSpec, remaking, worker
@@ -48,11 +48,11 @@ class WatchedLeases(Leases):
 
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds)
-        self.is_asked = threading.Event()
+        self.is_tried = threading.Event()
 
     def holder(self, name: str) -> Lease | None:
         found = super().holder(name)
-        self.is_asked.set()
+        self.is_tried.set()
         return found
 
 
@@ -110,26 +110,26 @@ def test_a_remake_that_no_tier_stores_leaves_the_old_clip(monkeypatch) -> None:
 
 def test_a_remake_drops_the_copies_of_other_processes() -> None:
     elsewhere = speech_cache()
-    copies = LocalCopies(elsewhere)
-    copies.forget_removed()
+    follower = InvalidationFollower(elsewhere)
+    follower.follow()
     forget()  # from here on this stands for another process
     speech_cache().generator.synthesizer = elsewhere.synthesizer
     make_again()
     assert elsewhere.find(REQUEST.content_hash).entry.audio == OLD  # type: ignore[union-attr]
-    copies.forget_removed()
+    follower.follow()
     assert elsewhere.find(REQUEST.content_hash).entry.audio == NEW  # type: ignore[union-attr]
 
 
 def test_a_late_copy_of_the_old_clip_is_dropped_after_a_remake() -> None:
     cache = speech_cache()
-    copies = LocalCopies(cache)
-    copies.forget_removed()
+    follower = InvalidationFollower(cache)
+    follower.follow()
     late = cache.find(REQUEST.content_hash)
     make_again()
-    copies.forget_removed()
+    follower.follow()
     for tier in cache.tiers.local:
         tier.put(late.entry)  # type: ignore[union-attr]
-    copies.forget_removed()
+    follower.follow()
     assert heard() == NEW
 
 
@@ -182,7 +182,7 @@ def test_a_remake_follows_a_lease_that_made_nothing_and_makes_the_clip(voice) ->
     held = leases.acquire(REQUEST.content_hash)
     assert held is not None
     making = speech_cache().generate(GenerationJob(REQUEST, "question", newer_than=timezone.now()))
-    assert leases.is_asked.wait(30), "it follows"
+    assert leases.is_tried.wait(30), "it follows"
     leases.release(held)
     assert making.recording.result().audio == NEW
 
@@ -218,9 +218,9 @@ def test_a_remake_with_equal_bytes_changes_nothing(voice) -> None:
 
 
 def test_a_remake_accepts_a_clip_made_since_it_was_requested(voice) -> None:
-    asked = timezone.now()
-    Clip.objects.update(stored_at=asked + timedelta(seconds=1))
-    speech_cache().generate(GenerationJob(REQUEST, "question", newer_than=asked)).recording.result()
+    requested_at = timezone.now()
+    Clip.objects.update(stored_at=requested_at + timedelta(seconds=1))
+    speech_cache().generate(GenerationJob(REQUEST, "question", newer_than=requested_at)).recording.result()
     assert voice.calls == []
 
 

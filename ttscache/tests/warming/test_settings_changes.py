@@ -251,7 +251,7 @@ class TestSeveralHosts:
 class TestForgottenInstallations:
     @pytest.fixture
     def pass_days(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-        """Let days go by without a report; the night's cleanup runs on the last."""
+        """Let days go by without a report; the night's upkeep runs on the last."""
         ahead = timedelta()
 
         def go(days: int) -> None:

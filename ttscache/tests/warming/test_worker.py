@@ -176,12 +176,12 @@ class TestOverloadedProvider:
     def test_background_work_waits_as_long_as_an_overloaded_provider_asks(
         self, run: WarmRun, voice: FakeVoice
     ) -> None:
-        asked = len(voice.calls)
+        calls_before = len(voice.calls)
         OrmQ.objects.all().delete()
         tasks.make_queued_clips()
         tasks.heartbeat()
         assert Lease.objects.filter(name=worker.RATE_LIMIT, until__gt=Now() + timedelta(seconds=50)).exists()
-        assert (len(voice.calls), workers_enqueued()) == (asked, 0)
+        assert (len(voice.calls), workers_enqueued()) == (calls_before, 0)
 
     def test_a_listener_may_still_try_an_overloaded_provider(self, run: WarmRun, voice: FakeVoice) -> None:
         voice.errors = []

@@ -56,7 +56,7 @@ def test_an_answer_is_kept_a_second_after_it_was_typed_and_only_in_this_tab(read
     expect(reading.page.locator("[data-kept]:visible")).to_have_text("Kept on this page")
     assert CANARY in reading.page.evaluate("JSON.stringify(sessionStorage)")
     assert CANARY not in reading.page.evaluate("JSON.stringify(localStorage)")
-    assert reading.asked_for("/api/") == []
+    assert reading.requests_to("/api/") == []
     reading.page.reload()
     reading.wait_until_open().press("Carry on at question 1")
     expect(reading.box).to_have_value(CANARY)
@@ -116,7 +116,7 @@ def test_not_now_goes_on_without_answers_and_sends_nothing(visit: Visit) -> None
         visit.press("Continue")
         expect(visit.title).to_have_text(title)
         expect(visit.box).to_have_count(0)
-    assert visit.asked_for("/api/reflections") == []
+    assert visit.requests_to("/api/reflections") == []
     visit.press("I need a break or help")
     visit.press("Write answers after all")
     visit.press("I agree, continue")
@@ -147,14 +147,14 @@ def test_a_reply_is_read_and_heard_and_what_was_heard_is_told_with_the_next_answ
     visit.answer("My grandmother, who sang.")
     visit.expect_sound()
 
-    first, second = (sent_json(request) for request in visit.asked_for("/api/reflections"))
+    first, second = (sent_json(request) for request in visit.requests_to("/api/reflections"))
     assert first.pop("session") == second["session"]  # a random number, for throttling alone
     questions = [each["id"] for each in listed_narratives(site.url) if each["kind"] == "question"]
     assert first == {"narrative": questions[0], "answer": CANARY, "voice": "nova", "heard": []}
     assert second["narrative"] == questions[1]
     assert CANARY not in str(second)
     assert len(second["heard"]) == 1
-    assert "cookie" not in visit.asked_for("/api/reflections")[0].all_headers()
+    assert "cookie" not in visit.requests_to("/api/reflections")[0].all_headers()
 
 
 def test_an_answer_is_sent_again_only_when_it_has_changed(reading: Visit) -> None:
@@ -163,16 +163,16 @@ def test_an_answer_is_sent_again_only_when_it_has_changed(reading: Visit) -> Non
     reading.press("Back to my answer")
     reading.press("Save and continue")
     wait_until(lambda: bool(words_of(reading.page)), "the same reply")
-    assert len(reading.asked_for("/api/reflections")) == 1
+    assert len(reading.requests_to("/api/reflections")) == 1
     reading.press("Back to my answer")
     reading.answer(f"{CANARY} It smelled of bread.")
     wait_until(lambda: bool(words_of(reading.page)), "another reply")
-    first, second = (sent_json(request) for request in reading.asked_for("/api/reflections"))
+    first, second = (sent_json(request) for request in reading.requests_to("/api/reflections"))
     assert len(second["heard"]) == len(first["heard"]) + 1
     reading.press("Back to my answer")
     reading.answer(f"{CANARY} It smelled of bread, and of rain.")
-    wait_until(lambda: len(reading.asked_for("/api/reflections")) == 3, "a third question")
-    assert len(sent_json(reading.asked_for("/api/reflections")[2])["heard"]) == 2  # also what was replaced
+    wait_until(lambda: len(reading.requests_to("/api/reflections")) == 3, "a third question")
+    assert len(sent_json(reading.requests_to("/api/reflections")[2])["heard"]) == 2  # also what was replaced
 
 
 def test_ctrl_and_enter_in_the_box_do_what_the_large_button_does(reading: Visit) -> None:
@@ -185,7 +185,7 @@ def test_ctrl_and_enter_in_the_box_do_what_the_large_button_does(reading: Visit)
 def test_without_an_answer_save_and_continue_leads_to_the_next_question(reading: Visit) -> None:
     reading.press("Save and continue")
     expect(reading.title).to_have_text("The People Around You")
-    assert reading.asked_for("/api/reflections") == []
+    assert reading.requests_to("/api/reflections") == []
 
 
 def test_a_personal_reply_plays_from_the_answer_itself_and_keeps_its_words_after_a_reload(
@@ -204,7 +204,7 @@ def test_a_personal_reply_plays_from_the_answer_itself_and_keeps_its_words_after
     visit.wait_until_open().press("Carry on at question 1")
     expect(visit.page.locator("[data-reply-words]")).to_have_text(REPLY)
     visit.expect_sound()
-    assert len(visit.asked_for("/api/reflections")) == 1
+    assert len(visit.requests_to("/api/reflections")) == 1
 
 
 def test_a_reply_that_takes_six_seconds_is_not_waited_for(visit: Visit) -> None:
@@ -508,15 +508,15 @@ def test_the_keepsake_is_one_file_that_reads_aloud_without_a_network(
 
     context = browser.new_context(offline=True)
     page = context.new_page()
-    asked: list[Any] = []
-    page.on("request", lambda request: None if request.url.startswith("data:") else asked.append(request.url))
+    urls: list[Any] = []
+    page.on("request", lambda request: None if request.url.startswith("data:") else urls.append(request.url))
     page.goto(file.as_uri())
     expect(page.get_by_text(f"{CANARY} <b>& more</b>", exact=True)).to_be_visible()
     expect(page.locator(".reply")).to_have_count(1)
     expect(page.locator("audio")).to_have_count(13)  # twelve narratives and a reply
     page.get_by_role("button", name="Read it all aloud").click()
     wait_until(lambda: page.evaluate("document.querySelector('audio').currentTime") > 0.2, "sound")
-    assert asked == [file.as_uri()]
+    assert urls == [file.as_uri()]
     context.close()
 
 
@@ -556,7 +556,7 @@ def test_a_listener_who_reads_without_sound_saves_a_page_without_sound(
     page = Path(download.value.path()).read_text()
     assert CANARY in page
     assert "<audio" not in page
-    assert reading.asked_for("/api/audio/") == []
+    assert reading.requests_to("/api/audio/") == []
 
 
 def test_the_story_is_saved_as_text_and_printed_with_answers_and_replies(reading: Visit) -> None:
@@ -566,7 +566,7 @@ def test_the_story_is_saved_as_text_and_printed_with_answers_and_replies(reading
     text = Path(download.value.path()).read_text()
     places = [text.index(each) for each in ("Question 1 of 10: Where It Began", CANARY, "Question 2 of 10")]
     assert places == sorted(places)
-    sent = len(reading.asked_for(""))
+    sent = len(reading.requests_to(""))
     reading.page.emulate_media(media="print")
     reading.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     expect(reading.page.locator(".story .answer")).to_have_text(CANARY)
@@ -574,4 +574,4 @@ def test_the_story_is_saved_as_text_and_printed_with_answers_and_replies(reading
     expect(reading.page.locator(".screen:visible")).to_have_count(0)
     reading.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert reading.page.locator(".story").inner_text() == ""
-    assert len(reading.asked_for("")) == sent
+    assert len(reading.requests_to("")) == sent

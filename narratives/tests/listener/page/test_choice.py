@@ -72,7 +72,7 @@ def test_an_address_that_names_a_journey_leads_there_whatever_was_chosen_before(
 def test_a_question_taken_out_in_mid_journey_loses_neither_place_nor_answer(site: Site, visit: Visit) -> None:
     visit.begin_to_read()
     visit.press("Continue")
-    asked = visit.title.inner_text()
+    question = visit.title.inner_text()
     following = visit.page.locator("[data-kind=question] [data-heading]").nth(1).text_content()
     visit.box.fill(ANSWER)
     visit.box.blur()
@@ -89,7 +89,7 @@ def test_a_question_taken_out_in_mid_journey_loses_neither_place_nor_answer(site
         visit.jump("finish")
         visit.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
         story = visit.page.locator("[data-story]")
-        expect(story).to_contain_text(f"An earlier question: {asked}")
+        expect(story).to_contain_text(f"An earlier question: {question}")
         expect(story).to_contain_text(ANSWER)
     finally:
         assert staff.send("/admin/narratives/narrative/undelete/", {"pk": number}).status == 302

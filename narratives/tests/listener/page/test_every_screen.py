@@ -77,7 +77,7 @@ def test_a_whole_journey_with_answers_fits_every_window(make_visit: MakeVisit, s
 def test_a_journey_by_keyboard_alone_with_twelve_clips_on_one_press(visit: Visit, site: Site) -> None:
     """Start, hear, answer, skip, take a break, come back, finish; the focus is never lost."""
     keyboard = visit.open().page.keyboard
-    assert visit.asked_for("/api/") == []
+    assert visit.requests_to("/api/") == []
 
     def tab_to(selector: str, words: str = "") -> None:
         for _ in range(40):

@@ -28,7 +28,7 @@ def sound_of(narrative: dict[str, object]) -> str:
 def test_nothing_sounds_before_a_press(visit: Visit) -> None:
     visit.open().page.wait_for_timeout(500)
 
-    assert visit.asked_for("/api/") == []
+    assert visit.requests_to("/api/") == []
     assert visit.page.evaluate("document.querySelector('[data-audio]').getAttribute('src')") is None
     expect(visit.title).to_have_text("Your life story, at your own pace")
 
@@ -92,8 +92,8 @@ def test_the_next_clip_is_fetched_while_one_plays(visit: Visit, site: Site) -> N
     with visit.page.expect_request(lambda request: sound_of(question) in request.url):
         visit.begin()
         visit.expect_sound()
-    assert len(visit.asked_for(sound_of(intro))) == 1
-    assert len(visit.asked_for("/api/audio/")) == 2
+    assert len(visit.requests_to(sound_of(intro))) == 1
+    assert len(visit.requests_to("/api/audio/")) == 2
 
 
 def test_the_play_button_says_what_it_does(visit: Visit) -> None:
@@ -152,11 +152,11 @@ def test_choosing_a_voice_has_it_made_once_and_plays_it(visit: Visit, site: Site
     visit.press("I can hear it")
     visit.expect_sound()
 
-    posted = [request.post_data_json for request in visit.asked_for("/api/pre-cache-narratives")]
+    posted = [request.post_data_json for request in visit.requests_to("/api/pre-cache-narratives")]
     journey = http.get(f"{site.url}/api/narratives").json()["journey"]
     assert posted == [{"voice": voice, "journey": journey} for voice in ("nova", "onyx")]
-    assert visit.asked_for(sound_of(listed_narratives(site.url, "onyx")[0]))
-    assert not visit.asked_for(sound_of(listed_narratives(site.url)[0]))
+    assert visit.requests_to(sound_of(listed_narratives(site.url, "onyx")[0]))
+    assert not visit.requests_to(sound_of(listed_narratives(site.url)[0]))
 
 
 def test_a_sample_of_each_voice_can_be_heard_and_stopped(visit: Visit) -> None:
@@ -177,7 +177,7 @@ def test_the_voice_of_the_last_sample_tells_the_story(visit: Visit, site: Site) 
     expect(page.get_by_role("radio", name="A man's voice")).to_be_checked()
     visit.press("I can hear it")
     visit.expect_sound()
-    assert visit.asked_for(sound_of(listed_narratives(site.url, "onyx")[0]))
+    assert visit.requests_to(sound_of(listed_narratives(site.url, "onyx")[0]))
 
 
 def test_with_a_screen_reader_the_voice_waits(visit: Visit) -> None:
@@ -185,7 +185,7 @@ def test_with_a_screen_reader_the_voice_waits(visit: Visit) -> None:
     visit.press("I can hear it")
     expect(visit.message).to_have_text("Press Listen when you are ready.")
     expect(visit.play).to_have_text("Listen")
-    assert visit.asked_for("/api/audio/") == []
+    assert visit.requests_to("/api/audio/") == []
     visit.play.click()
     visit.expect_sound()
 
@@ -215,7 +215,7 @@ def test_reading_without_sound_never_asks_for_sound(visit: Visit) -> None:
     visit.page.reload()
     visit.wait_until_open().press("Carry on at question 2")
     expect(visit.title).to_have_text("The People Around You")
-    assert visit.asked_for("/api/") == []
+    assert visit.requests_to("/api/") == []
     visit.press("Turn the sound on")
     visit.expect_sound()
 
@@ -282,7 +282,7 @@ def test_a_clip_that_the_cdn_does_not_give_comes_from_this_site(visit: Visit) ->
     visit.page.route("https://cdn.example.org/**", lambda route: route.abort())
     visit.begin()
     visit.expect_sound()
-    assert visit.asked_for("cdn.example.org")
+    assert visit.requests_to("cdn.example.org")
 
 
 def test_a_busy_server_is_asked_again(visit: Visit) -> None:

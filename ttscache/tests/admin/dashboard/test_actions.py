@@ -91,7 +91,7 @@ class TestHidingReflections:
         clip = reflection()
         address = reverse("admin:ttscache_clip_hide", args=[clip.pk])
         admin_client.post(address)
-        assert clip.content_text not in text_of(admin_client.get(INDEX)).partition("dash-heard")[2]
+        assert clip.content_text not in text_of(admin_client.get(INDEX)).partition("dash-most-heard")[2]
         assert clip.content_text in text_of(admin_client.get(f"{INDEX}?hidden=yes"))
         admin_client.post(address, {"show": "yes"})
         assert clip.content_text in text_of(admin_client.get(INDEX))

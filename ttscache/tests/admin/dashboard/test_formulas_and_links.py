@@ -27,7 +27,7 @@ from ttscache.models import (
     WarmItem,
     WarmRun,
 )
-from ttscache.reports.storage import note_not_asked_for
+from ttscache.reports.storage import note_stale_total
 from ttscache.warming.retry_limit import MOST_TRIES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -140,7 +140,7 @@ def dashboard_text(admin_client: Client, settings: Any) -> str:
     PruneRun.objects.create(days=90, freed_bytes=14)
     OrmQ.objects.create(key="q", payload="", lock=NOW - DAY)
     Failure.objects.create(id="f", name="f", func="f", started=NOW, stopped=NOW, success=False)
-    note_not_asked_for(90, find_stale(90))
+    note_stale_total(90, find_stale(90))
     return text_of(admin_client.get(INDEX))
 
 

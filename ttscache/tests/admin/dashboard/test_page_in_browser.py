@@ -53,15 +53,15 @@ class Request:
 def recorded() -> list[Request]:
     """Record 5,000 requests of the last two days, and the calls that some of them took, in the ledger."""
     chance, clock = random.Random(5_000), [0.0]
-    ledger = Ledger(lambda asked: asked.characters * USD_A_CHARACTER, clock=lambda: clock[0])
+    ledger = Ledger(lambda requested: requested.characters * USD_A_CHARACTER, clock=lambda: clock[0])
     today = timezone.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     requests = []
     for _ in range(5_000):
         clock[0] = moment(chance, today).timestamp()
         requests.append(request := some_request(chance))
         content_hash = f"{chance.getrandbits(128):032x}"
-        asked = RequestedClip(content_hash, request.kind, request.voice, "tts-1-hd", request.characters)
-        ledger.record_request(asked, request.outcome, request.ms / 1e3, 9)
+        requested = RequestedClip(content_hash, request.kind, request.voice, "tts-1-hd", request.characters)
+        ledger.record_request(requested, request.outcome, request.ms / 1e3, 9)
         if request.outcome == "generated":
             said = SpeechRequest(text="a" * request.characters, voice=request.voice, model="tts-1-hd")
             ledger.record_call(said, request.kind, request.characters * USD_A_CHARACTER, "ok")
@@ -126,7 +126,7 @@ def hits(requests: list[Request]) -> list[Request]:
     return [each for each in requests if each.is_hit]
 
 
-def worth(requests: list[Request]) -> float:
+def list_price(requests: list[Request]) -> float:
     return sum(each.characters for each in requests) * USD_A_CHARACTER
 
 
@@ -151,8 +151,8 @@ def test_every_number_of_the_dashboard_matches_5000_requests(
         of_kind = [each for each in mine if each.kind == kind]
         rate = percent(hits(of_kind), of_kind, by_money=by_money)
         assert number(shown(page, f"rate-{kind}")) == pytest.approx(rate, abs=0.051)
-    spent = worth([each for each in mine if each.outcome == "generated"])
-    without = worth([each for each in mine if each.outcome != "failed"])
+    spent = list_price([each for each in mine if each.outcome == "generated"])
+    without = list_price([each for each in mine if each.outcome != "failed"])
     assert number(shown(page, "spent")) == pytest.approx(spent, abs=0.0051)
     assert number(shown(page, "saved")) == pytest.approx(without - spent, abs=0.0051)
     for outcome in SOURCES:

@@ -1,4 +1,7 @@
-"""The daily clean-up: roll up old counts, and delete rows that nobody needs any more."""
+"""The daily upkeep of the database: roll up old counts, and delete rows that nobody needs any more.
+
+Staff pages call a prune a clean-up; this is another job, and deletes no clip.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ logger = logging.getLogger(__name__)
 SUCCESSES_KEPT = timedelta(days=7)
 FAILURES_KEPT = timedelta(days=30)
 # Processes read them every few seconds; one that was stopped for longer compares all its files instead.
-REMOVALS_KEPT = timedelta(days=7)
+INVALIDATIONS_KEPT = timedelta(days=7)
 REPLACED_KEPT = timedelta(days=30)  # twice as long as growth looks back
 BATCHES_KEPT = timedelta(days=30)  # far longer than any process retries a flush
 RUNS_KEPT = timedelta(days=30)
@@ -46,7 +49,7 @@ TOKEN_DAYS_KEPT = timedelta(days=90)
 BATCH = 500
 
 
-def tidy() -> None:
+def do_upkeep() -> None:
     """Do the daily steps. Each can be cut off, and is done again tomorrow. Raises Error.
 
     A step that fails holds up no other one; the first error is raised after the last step.
@@ -75,7 +78,7 @@ def _forget_what_has_expired() -> None:
     _delete(Pin.objects.filter(until__lt=Now()))
     _delete(Session.objects.filter(expire_date__lt=Now()))
     _delete(Replaced.objects.filter(replaced_at__lt=Now() - REPLACED_KEPT))
-    _delete(Invalidation.objects.filter(removed_at__lt=Now() - REMOVALS_KEPT))
+    _delete(Invalidation.objects.filter(removed_at__lt=Now() - INVALIDATIONS_KEPT))
     FlushedBatch.objects.filter(flushed_at__lt=Now() - BATCHES_KEPT).delete()
     ApiTokenDay.objects.filter(day__lt=(timezone.now() - TOKEN_DAYS_KEPT).date()).delete()
     Success.objects.filter(stopped__lt=Now() - SUCCESSES_KEPT).delete()
@@ -131,8 +134,8 @@ def _forget_the_dead() -> None:
     hosts.forget_the_dead()  # also deletes leases of dead processes and expired cooldowns
 
 
-def _tidy_above() -> None:
-    hooks.installed().tidy_daily()
+def _do_upkeep_above() -> None:
+    hooks.installed().do_upkeep()
 
 
 _STEPS: tuple[Callable[[], object], ...] = (
@@ -142,5 +145,5 @@ _STEPS: tuple[Callable[[], object], ...] = (
     remove_old_takes,
     _forget_what_has_expired,
     _forget_the_dead,
-    _tidy_above,
+    _do_upkeep_above,
 )

@@ -13,7 +13,7 @@ from django_q.models import Failure, Schedule, Success, Task
 
 from harness.clips import speech
 from ttscache import tasks
-from ttscache.maintenance import cleanup
+from ttscache.maintenance import upkeep
 from ttscache.models import Clip, DailyRequests, FlushedBatch, Lease, ProcessReport, Usage, WarmItem, WarmRun
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,7 +31,7 @@ def task(name: str, age: timedelta, *, success: bool = True) -> None:
     )
 
 
-def test_the_cleanup_is_scheduled_daily() -> None:
+def test_the_upkeep_is_scheduled_daily() -> None:
     import_module("ttscache.migrations.0005_schedules").schedule_tasks(apps, None)
 
     schedule = Schedule.objects.get(name="tidying")
@@ -39,7 +39,7 @@ def test_the_cleanup_is_scheduled_daily() -> None:
     assert import_string(schedule.func) is tasks.clean_up
 
 
-def test_the_cleanup_removes_sessions_that_have_expired() -> None:
+def test_the_upkeep_removes_sessions_that_have_expired() -> None:
     now = timezone.now()
     for key, ends in (("expired", now - timedelta(seconds=5)), ("current", now + timedelta(days=1))):
         Session.objects.create(session_key=key, session_data="", expire_date=ends)
@@ -66,7 +66,7 @@ def test_a_row_to_which_another_table_refers_keeps_nothing_else_from_going() -> 
     assert not FlushedBatch.objects.exists()
 
 
-def test_a_step_of_the_cleanup_that_fails_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_of_the_upkeep_that_fails_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     Session.objects.create(
         session_key="expired", session_data="", expire_date=timezone.now() - timedelta(days=1)
     )
@@ -74,7 +74,7 @@ def test_a_step_of_the_cleanup_that_fails_holds_up_no_other(monkeypatch: pytest.
     def roll_up() -> None:
         raise ValueError("a count that nobody can read")
 
-    monkeypatch.setattr(cleanup, "_STEPS", (roll_up, *cleanup._STEPS[1:]))
+    monkeypatch.setattr(upkeep, "_STEPS", (roll_up, *upkeep._STEPS[1:]))
     with pytest.raises(ValueError, match="nobody can read"):
         tasks.clean_up()
 
@@ -82,7 +82,7 @@ def test_a_step_of_the_cleanup_that_fails_holds_up_no_other(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("outage", [OperationalError, InterfaceError])
-def test_the_cleanup_ends_at_once_when_the_database_is_gone(
+def test_the_upkeep_ends_at_once_when_the_database_is_gone(
     monkeypatch: pytest.MonkeyPatch, outage: type[Error]
 ) -> None:
     begun = []
@@ -91,14 +91,14 @@ def test_the_cleanup_ends_at_once_when_the_database_is_gone(
         begun.append("first")
         raise outage("connection already closed")
 
-    monkeypatch.setattr(cleanup, "_STEPS", (lose_the_database, lambda: begun.append("second")))
+    monkeypatch.setattr(upkeep, "_STEPS", (lose_the_database, lambda: begun.append("second")))
     with pytest.raises(outage):
         tasks.clean_up()
 
     assert begun == ["first"]
 
 
-def test_the_cleanup_merges_old_hours_into_days() -> None:
+def test_the_upkeep_merges_old_hours_into_days() -> None:
     for hour in (3, 4):
         moment = datetime(2025, 3, 4, hour, tzinfo=UTC)
         Usage.objects.create(
@@ -135,7 +135,7 @@ def test_tasks_that_ended_well_are_forgotten_after_a_week_and_failures_after_a_m
     assert [each.name for each in Failure.objects.all()] == ["failed lately"]
 
 
-def test_the_cleanup_forgets_rows_of_dead_processes() -> None:
+def test_the_upkeep_forgets_rows_of_dead_processes() -> None:
     for age, name in ((timedelta(minutes=5), "young"), (timedelta(hours=2), "old")):
         then = timezone.now() - age
         ProcessReport.objects.create(host="host", process=name, reported_at=then)
