@@ -318,7 +318,7 @@ class Migration(migrations.Migration):
                             ("recent", "Recently live"),
                             ("bank", "Reflection bank"),
                             ("draft", "Draft"),
-                            ("frequent", "Frequent reflection"),
+                            ("frequent", "Popular reflection"),
                         ],
                         max_length=10,
                     ),
@@ -622,9 +622,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "scope",
-                    models.CharField(
-                        help_text="The key of what is made, e.g. journey:1:nova.", max_length=120
-                    ),
+                    models.CharField(help_text="The key of what is made.", max_length=120),
                 ),
                 (
                     "name",

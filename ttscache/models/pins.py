@@ -36,7 +36,7 @@ class Pin(models.Model):
         RECENT = "recent", "Recently live"
         BANK = "bank", "Reflection bank"
         DRAFT = "draft", "Draft"
-        POPULAR = "frequent", "Frequent reflection"
+        POPULAR = "frequent", "Popular reflection"
 
     content_hash = models.CharField(max_length=32)
     reason = models.CharField(max_length=10, choices=Reason)

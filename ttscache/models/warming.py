@@ -43,7 +43,7 @@ class WarmRun(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     # A key instead of a name: after a renaming, the run and its paid clips are still found.
-    scope = models.CharField(max_length=120, help_text="The key of what is made, e.g. journey:1:nova.")
+    scope = models.CharField(max_length=120, help_text="The key of what is made.")
     name = models.CharField(max_length=120, default="", blank=True, help_text="What is made, in words.")
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
