@@ -103,7 +103,7 @@ MIDDLEWARE = [
     # After CORS, because its responses need the CORS headers; before sessions, so that a hit runs no query.
     "ttscache.delivery.middleware.published_clips_middleware",
     *(["lifereview.middleware.http_rules.refuse_changes"] if ONLY_PLAYS else []),
-    "lifereview.middleware.http_rules.HostChecks",
+    "lifereview.middleware.host_checks.HostChecks",
     "ttscache.api.known_texts.known_texts_middleware",  # before sessions, as the clips above
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -53,7 +53,7 @@ def heartbeat() -> None:
     warming.resume_paused(speech_cache().synthesizer.budget)
     rendition_switch.switch_ready_renditions()  # usually done when a run ends, but that process may be killed
     enqueue_workers()
-    if relocation.start_upkeep_turn():
+    if relocation.start_tending_turn():
         async_task("ttscache.tasks.tend_clips", task_name="tend the clips", save=False)
     abandoned = pruning.abandoned_run()
     if abandoned is not None:
@@ -73,7 +73,7 @@ def tend_clips() -> None:
             relocation.settle_objects()
             storage.sweep()
     except TierError as error:
-        logger.warning("Upkeep of the clips waits: %s", error)
+        logger.warning("The tending of the clips waits: %s", error)
 
 
 def prune(run_id: str = "") -> None:
@@ -99,7 +99,7 @@ def prune(run_id: str = "") -> None:
 
 
 def clean_up() -> None:
-    """The daily upkeep. Runs once a day by a schedule, which has this name."""
+    """The daily upkeep, by a schedule. The database holds the name of this function."""
     upkeep.do_upkeep()
     settings_changes.forget_installations()
 

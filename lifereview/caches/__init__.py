@@ -1,0 +1,1 @@
+"""Django's cache, in the database or in Redis."""

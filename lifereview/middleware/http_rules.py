@@ -1,18 +1,14 @@
-"""Middleware: the Content-Security-Policy, no body for HEAD, and probes that send any Host."""
+"""Rules of HTTP: the Content-Security-Policy, no body for HEAD, no change while nothing can be written."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponsePermanentRedirect
-from django.middleware.common import CommonMiddleware
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from ttscache.conf import conf
 from ttscache.delivery.http import Handler
 
 # The admin's Alpine evaluates expressions and its pages carry inline styles; API docs bring inline scripts.
 _RELAXED = "; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'"
-
-# A program that looks after this site often knows its address only, which is none of ALLOWED_HOSTS.
-PROBES = frozenset(["/api/health", "/readyz", "/metrics"])
 
 ONLY_PLAYING = "This site cannot save anything just now; it only plays what it has. Please try again later."
 
@@ -43,13 +39,6 @@ def refuse_changes(get_response: Handler) -> Handler:
         return HttpResponse(ONLY_PLAYING, status=503, content_type="text/plain; charset=utf-8")
 
     return answer
-
-
-class HostChecks(CommonMiddleware):
-    """Django's middleware, which refuses a Host that is none of ALLOWED_HOSTS. Probes may send any Host."""
-
-    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
-        return None if request.path_info in PROBES else super().process_request(request)
 
 
 def _policy(sound_from: str) -> str:

@@ -1,0 +1,1 @@
+"""Edits of drafts by staff."""

@@ -1,4 +1,7 @@
-"""PublishRequest: the changes, the clips and the price (`planned.cost_usd`) of publishing."""
+"""PublishRequest: the changes, the clips and the price of publishing.
+
+`Plan.cost_usd` of ttscache/warming/plan.py adds it up.
+"""
 
 from __future__ import annotations
 

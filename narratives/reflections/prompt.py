@@ -1,4 +1,4 @@
-"""The messages that the model is sent, and how its answer is read."""
+"""The prompt: prompt.txt with examples, the offer and the answer; and how the model's answer is read."""
 
 from __future__ import annotations
 

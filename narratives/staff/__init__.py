@@ -1,0 +1,1 @@
+"""How texts stand, for staff pages."""

@@ -1,4 +1,7 @@
-"""Rules for reflections: two plain sentences without claims, questions or advice."""
+"""Rules for reflections: two plain sentences without claims, questions or advice.
+
+reflections/prompt.txt tells the model of them, so change both.
+"""
 
 # ruff: noqa: RUF001 - typographic marks are what this is about
 

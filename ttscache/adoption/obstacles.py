@@ -1,7 +1,8 @@
 """Obstacles to the adoption of a found table. Each function raises CannotAdopt, which says what to do.
 
-Three more obstacles are found elsewhere: types that cannot be changed (column_types.py), names that another
-program uses (taken_names.py), and what only shows when rows are written (trial.py).
+Others are found where they are met: types that cannot be changed (column_types.py), names that another
+program uses (taken_names.py), roles (public_roles.py), a lock or no schema (plan.py), and what only shows
+when rows are written (trial.py).
 """
 
 from __future__ import annotations

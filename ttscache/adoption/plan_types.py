@@ -1,4 +1,4 @@
-"""Step: one action of an adoption, as a sentence for people and as SQL."""
+"""AdoptionPlan and its steps, each a sentence for people and SQL; CannotAdopt, the refusal."""
 
 from __future__ import annotations
 

@@ -24,7 +24,10 @@ class ApiTokenAuthentication(BaseAuthentication):
 
 
 def token_of(request: Request | HttpRequest) -> ApiToken | None:
-    """The record of the caller's token, or None without one. Raises AuthenticationFailed and Error."""
+    """The record of the caller's token, or None without one. Raises AuthenticationFailed and Error.
+
+    `ApiToken.verified` looks at its digest, its end and whether it was withdrawn.
+    """
     scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "bearer":
         return None

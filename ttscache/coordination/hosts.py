@@ -84,7 +84,10 @@ def report_cluster_alive() -> None:
 
 
 def forget_the_dead() -> None:
-    """Delete the reports and expired leases of processes that ended over an hour ago."""
+    """Delete the reports and expired leases of processes that ended over an hour ago.
+
+    A lease that remembers a failure of its text stays for 90 days.
+    """
     long_ago = Now() - timedelta(hours=1)
     ProcessReport.objects.filter(reported_at__lt=long_ago).delete()
     dead = Q(until__lt=long_ago)

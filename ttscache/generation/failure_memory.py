@@ -1,4 +1,8 @@
-"""The failure of a clip as its lease remembers it, so that nobody pays for it again and again."""
+"""The failure of a clip as its lease remembers it, so that nobody pays for it again and again.
+
+The generator writes it when it releases the lease. `forget_the_dead` of coordination/hosts.py keeps it for
+90 days.
+"""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from ttscache.wiring import speech_cache, storage_tier
 
 logger = logging.getLogger(__name__)
 
-UPKEEP_SECONDS = 60
+TENDING_SECONDS = 60
 BATCH = 500
 LOOKS = 3  # a clip's record may change while it is moved
 ATTEMPTS = 5  # while a tier does not answer
@@ -64,9 +64,9 @@ def _settled(storage: StorageTier, clip: Clip) -> bool:
         return False
 
 
-def start_upkeep_turn() -> bool:
-    """Take the turn for upkeep; False if any host took it within UPKEEP_SECONDS. Raises Error."""
-    return Cooldown(speech_cache().leases, "upkeep").start(UPKEEP_SECONDS, reason="done")
+def start_tending_turn() -> bool:
+    """Take the turn to tend the clips; False if any host took it within TENDING_SECONDS. Raises Error."""
+    return Cooldown(speech_cache().leases, "tending").start(TENDING_SECONDS, reason="done")
 
 
 # --- clips that only this host has ------------------------------------------------------------------------

@@ -3,12 +3,12 @@ import { one, onActions } from "./elements.js";
 import * as places from "./places.js";
 import { visit } from "./preferences.js";
 
-/** What each button does: the names are those in data-action. */
 const NO_SOUND =
   "Make it louder with the buttons on the side of the device, and look whether it is muted. " +
   "Then press “Hear a sample” again. You can also read everything instead.";
 const CLEARED = "This device is clear. Nothing you wrote is left on this page.";
 
+/** What each button does: the names are those in data-action. Where "next" leads: conversation.js, places.js. */
 export function startActions({
   go, forget, begin, setSilent, showSound, player, answers, conversation, keeping, tabs, here, focus,
 }) {

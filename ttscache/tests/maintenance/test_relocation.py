@@ -375,6 +375,6 @@ def test_upkeep_is_due_once_a_minute_for_all_hosts_and_needs_no_redis(settings: 
             "LOCATION": "redis://127.0.0.1:1/0",
         }
     }
-    assert [relocation.start_upkeep_turn() for _ in range(3)] == [True, False, False]
+    assert [relocation.start_tending_turn() for _ in range(3)] == [True, False, False]
     Lease.objects.update(until=Now() - timedelta(seconds=1))
-    assert relocation.start_upkeep_turn()
+    assert relocation.start_tending_turn()
