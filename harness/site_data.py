@@ -13,6 +13,9 @@ from typing import Any
 import psycopg
 
 from harness.site import Site
+from harness.waiting import wait_until
+
+LONG_AGO = "UPDATE tts_cache SET last_accessed_at = '2020-01-01 00:00:00'"
 
 _KEPT = "FROM tts_cache JOIN tts_cache_files ON tts_cache.id = cache_id"
 
@@ -86,3 +89,10 @@ def files_of(site: Site, content_hash: str = "") -> list[Path]:
     """The files of one clip in the local tier, or of all clips."""
     folder = Path(site.env.get("TTS_FILES_DIR") or site.var_dir / "tts_cache")
     return sorted(path for path in folder.rglob(f"{content_hash}*") if path.is_file())
+
+
+def make_old(site: Site, content_hash: str, *, requests: int = 1) -> None:
+    """Make the clip old, once the site has written so many requests; writing them would make it new again."""
+    requests_of = "SELECT coalesce(sum(requests), 0) FROM ttscache_dailyrequests WHERE content_hash = %s"
+    wait_until(lambda: query(site, requests_of, content_hash) == [(requests,)], "the ledger to be written")
+    execute(site, f"{LONG_AGO} WHERE content_hash = %s", content_hash)

@@ -17,12 +17,11 @@ from harness import http
 from harness.caller import Caller, hash_of, phrase, sound_of
 from harness.http import Response
 from harness.site import MakeSite, WebServer
-from harness.site_data import execute, new_token, query
+from harness.site_data import make_old, new_token, query
 from harness.staff_browser import PASSWORD, hire
 from lifereview.middleware.chunked_bodies import read_chunked_bodies
 
 PRUNE = "/api/admin/clear-old-cache"
-LONG_AGO = "UPDATE tts_cache SET last_accessed_at = '2020-01-01 00:00:00'"
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +52,7 @@ def send(caller: Caller, path: str, body: bytes) -> Response:
 def stale_clip(server: WebServer, operator: Caller) -> str:
     text = phrase()
     assert operator.say(text).status == 200
-    execute(server, LONG_AGO)
+    make_old(server, hash_of(text))
     return hash_of(text)
 
 

@@ -15,7 +15,7 @@ from harness.openai_server import OpenAIServer
 from harness.process import leashed, marked
 from harness.s3 import S3Server
 from harness.site import MakeSite, Site, WebServer
-from harness.site_data import execute, new_token, query
+from harness.site_data import make_old, new_token, query
 from harness.waiting import wait_until
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
@@ -135,10 +135,7 @@ def test_a_prune_with_a_bucket_leaves_no_object(
     caller.say(text)
     path = path_of(server, hash_of(text))
     assert path in s3.objects(bucket)
-    requests_of = "SELECT requests FROM ttscache_dailyrequests WHERE content_hash = %s"
-    wait_until(lambda: query(server, requests_of, hash_of(text)) == [(1,)], "the ledger to be written")
-    long_ago = "UPDATE tts_cache SET last_accessed_at = '2020-01-01 00:00:00'"
-    execute(server, f"{long_ago} WHERE content_hash = '{hash_of(text)}'")
+    make_old(server, hash_of(text))
     operator = Caller(server, new_token(server, "operator", admin=True))
     assert operator.post("/api/admin/clear-old-cache", {"days": 90}).json()["deleted_entries"] == 1
     assert path not in s3.objects(bucket)

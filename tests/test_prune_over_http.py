@@ -10,13 +10,12 @@ import pytest
 from harness.caller import Caller, hash_of, long_phrase, phrase, sound_of, whole_body
 from harness.http import Response
 from harness.openai_server import OpenAIServer
-from harness.site import MakeSite, Site, WebServer
-from harness.site_data import execute, files_of, kept_in_database, new_token, query
+from harness.site import MakeSite, WebServer
+from harness.site_data import LONG_AGO, execute, files_of, kept_in_database, make_old, new_token, query
 from harness.waiting import wait_until
 
 pytestmark = [pytest.mark.site, pytest.mark.long_on_postgresql]
 
-LONG_AGO = "UPDATE tts_cache SET last_accessed_at = '2020-01-01 00:00:00'"
 LOOKS = 8  # this many connections almost certainly reach both workers of a host
 
 
@@ -39,13 +38,6 @@ def callers(hosts: tuple[WebServer, WebServer], token: str, openai: OpenAIServer
     return [Caller(host, token) for host in hosts]
 
 
-def make_old(site: Site, text: str, *, requests: int) -> None:
-    """Make the clip old by SQL, once the site has written this number of requests."""
-    requests_of = "SELECT coalesce(sum(requests), 0) FROM ttscache_dailyrequests WHERE content_hash = %s"
-    wait_until(lambda: query(site, requests_of, hash_of(text)) == [(requests,)], "the ledger to be written")
-    execute(site, f"{LONG_AGO} WHERE content_hash = '{hash_of(text)}'")
-
-
 def clear(caller: Caller, *, days: int = 90, **fields: object) -> Any:
     response = caller.post("/api/admin/clear-old-cache", {"days": days, **fields})
     assert response.status == 200, response.body
@@ -63,7 +55,7 @@ def test_a_pruned_clip_is_unknown_at_once_on_every_host(
     for text in (old, new):
         callers[0].say(text)
         assert {response.status for response in heard_everywhere(callers, hash_of(text))} == {200}
-    make_old(hosts[0], old, requests=1 + 2 * LOOKS)
+    make_old(hosts[0], hash_of(old), requests=1 + 2 * LOOKS)
 
     at_rest = "SELECT coalesce(stored_size, audio_file_size) FROM tts_cache WHERE content_hash = %s"
     ((stored_bytes,),) = query(hosts[0], at_rest, hash_of(old))
@@ -86,7 +78,7 @@ def test_a_pruned_text_is_generated_again_on_request(
     text = phrase()
     for caller in callers:
         caller.say(text)
-    make_old(hosts[0], text, requests=2)
+    make_old(hosts[0], hash_of(text), requests=2)
     clear(callers[0])
     assert [caller.say(text).body for caller in callers] == [sound_of(text)] * 2
     assert [call.text for call in openai.calls()] == [text] * 2
@@ -110,7 +102,7 @@ def test_a_clip_pruned_during_playback_plays_to_its_end(
     text = long_phrase()
     callers[0].say(text)
     with callers[0].start_clip(hash_of(text)) as stream:
-        make_old(hosts[0], text, requests=2)
+        make_old(hosts[0], hash_of(text), requests=2)
         assert clear(callers[0])["deleted_entries"] == 1
         assert whole_body(stream) == sound_of(text)
     assert callers[0].clip(hash_of(text)).status == 404
@@ -123,7 +115,7 @@ def test_a_clip_being_made_during_a_prune_is_kept(
     openai.behave(on_text=text, gate_after_chunks=1)
     with callers[0].start_saying(text) as stream:
         wait_until(openai.calls, "the voice to speak")
-        make_old(hosts[0], text, requests=0)
+        make_old(hosts[0], hash_of(text), requests=0)
         assert clear(callers[1])["deleted_entries"] == 0
         openai.release()
         assert whole_body(stream) == sound_of(text)
@@ -135,7 +127,7 @@ def test_a_request_keeps_an_old_clip_from_a_prune(
 ) -> None:
     text = phrase()
     callers[0].say(text)
-    make_old(hosts[0], text, requests=1)
+    make_old(hosts[0], hash_of(text), requests=1)
     callers[1].clip(hash_of(text))
     assert clear(callers[0])["deleted_entries"] == 0
 
@@ -145,7 +137,7 @@ def test_the_prune_command_reports_the_figures_of_the_api(
 ) -> None:
     text = phrase()
     callers[0].say(text)
-    make_old(hosts[0], text, requests=1)
+    make_old(hosts[0], hash_of(text), requests=1)
     assert hosts[1].manage("prune", "--dry-run", check=True).stdout.startswith("1 clips were not asked for")
     assert "1 clips were removed." in hosts[1].manage("prune", check=True).stdout
     assert {response.status for response in heard_everywhere(callers, hash_of(text))} == {404}
