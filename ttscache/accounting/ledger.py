@@ -76,12 +76,11 @@ class Batch:
     def __bool__(self) -> bool:
         return bool(self.usage or self.spending or self.playback_starts or self.daily_requests)
 
-    def add(
+    def add(  # noqa: PLR0917 - names of arguments would cost a tenth of counting a request
         self,
         hour: int,
         requested: RequestedClip,
         outcome: str,
-        *,
         bucket: int,
         audio_bytes: int,
         microusd: int,
@@ -142,15 +141,7 @@ class Ledger:
         bucket = bisect_left(LATENCY_BUCKETS_MS, seconds * 1_000)
         list_price_microusd = round(self._price_usd(requested) * 1e6) if outcome not in UNPRICED else 0
         with self._lock:
-            self._open.add(
-                hour,
-                requested,
-                outcome,
-                bucket=bucket,
-                audio_bytes=audio_bytes,
-                microusd=list_price_microusd,
-                made_ahead=made_ahead,
-            )
+            self._open.add(hour, requested, outcome, bucket, audio_bytes, list_price_microusd, made_ahead)
 
     def write_edge_hits(self, hits: Iterable[EdgeHit]) -> None:
         """Add requests that a log tells of to the database, in the caller's transaction. Raises Error.

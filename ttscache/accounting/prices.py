@@ -26,11 +26,12 @@ def list_price_usd(model: str, characters: int) -> float:
 
     A price by the second or by tokens is estimated from the usual pace of speech.
     """
-    seconds = characters / TYPICAL_CHARACTERS_A_SECOND
-    tokens = conf().token_price(model)
-    if tokens is not None:
-        return tokens.usd(typical_usage(characters, seconds))
-    return _price_of(model).usd(characters, seconds)
+    given, seconds = conf(), characters / TYPICAL_CHARACTERS_A_SECOND
+    listed = given.prices.get(model)  # first: each request that counts needs it
+    if listed is None:
+        tokens = given.token_price(model)
+        return 0.0 if tokens is None else tokens.usd(typical_usage(characters, seconds))
+    return listed.usd(characters, seconds)
 
 
 def most_usd(request: SpeechRequest) -> float:
