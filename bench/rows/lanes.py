@@ -68,8 +68,8 @@ def _while_it_works(site: Site, token: str, voice: OpenAIServer, run: str) -> li
     inside(site.environment(), set_paused, run=run, is_paused=False)
     wait_until(lambda: _under_way(voice) == AT_ONCE, "work in every slot")
     took = [_miss(site, token) for _ in range(MISSES)]
-    if _under_way(voice) == 0:
-        raise RuntimeError("the warm ended before the measurement")
+    # All slots may be between two clips just now.
+    wait_until(lambda: _under_way(voice) > 0, "the warm, which has to last longer than the measurement")
     return took
 
 
