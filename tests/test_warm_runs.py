@@ -177,7 +177,7 @@ class TestLanes:
         wait_until(lambda: len(under_way(openai)) == AT_ONCE, "work in every slot")
         begun = openai.calls()
         started = caller.post("/api/pre-cache-narratives", {"voice": "sage"})
-        # Those that are being made count as queued, but are called no more.
+        # A clip that is being made counts as queued, and gets no further call.
         wanted = started.json()["queued_count"] - sum(call.voice == "sage" for call in under_way(openai))
         openai.behave()
         wait_until(lambda: len(openai.calls()) >= len(begun) + wanted + AT_ONCE, "their calls", seconds=60)

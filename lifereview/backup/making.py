@@ -12,7 +12,6 @@ from typing import BinaryIO, cast
 
 from django.conf import settings
 from django.db import connection
-from django.db.migrations.recorder import MigrationRecorder
 
 from lifereview.backup.backup_file import (
     CLIPS,
@@ -25,7 +24,7 @@ from lifereview.backup.backup_file import (
     private_file,
 )
 from lifereview.backup.rows import write_rows_of_postgresql
-from lifereview.start.folded_migrations import FOLDED
+from lifereview.start.folded_migrations import FOLDED, applied_in
 from ttscache.maintenance import archive
 from ttscache.maintenance.archive_file import ArchiveHead, ArchiveWriter, UnusableClip
 from ttscache.models import PermanentStore
@@ -65,8 +64,7 @@ def make_backup(path: Path, *, with_bucket: bool) -> MadeBackup:
 
 def applied_migrations() -> list[str]:
     """`app.name` of each migration that the database has, but for the folded ones. Raises django.db.Error."""
-    applied = MigrationRecorder(connection).applied_migrations()
-    return sorted({f"{app}.{name}" for app, name in applied} - FOLDED)
+    return sorted(applied_in(connection) - FOLDED)
 
 
 def speech_has_bucket() -> bool:

@@ -41,6 +41,11 @@ _LAST_TABLES = {
 }
 
 
+def applied_in(connection: Any) -> set[str]:
+    """`app.name` of each migration that the database has, also the folded ones. Raises django.db.Error."""
+    return {f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations()}
+
+
 def has_only_some_folded(applied: Collection[str]) -> bool:
     """Whether a database has had a part of the folded migrations. Each one is `app.name`."""
     return 0 < len(FOLDED.intersection(applied)) < len(FOLDED)
@@ -56,7 +61,7 @@ def require_folded(connection: Any) -> None:
     """Raise CommandError, in one line, if the database is of an unreleased version before the last one."""
     applied: set[str] = set()
     with suppress(ProgrammingError):  # a table of another program: the adoption names it
-        applied = {f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations()}
+        applied = applied_in(connection)
     # After the migrations: another host may make tables meanwhile.
     if applied and lacks_folded(applied, connection.introspection.table_names()):
         raise CommandError(

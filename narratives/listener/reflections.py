@@ -133,7 +133,7 @@ class ReflectionsView(PublicView):
         data = json_object(request)
         # Before anything else can go wrong, or somebody be told to wait.
         answer, level = _gated_answer(data, request, self)
-        if level is Level.URGENT:
+        if level == Level.URGENT:
             words = _system_words(SAFETY, data.get("narrative"), data.get("voice"))
             return _answered(Reflection("", "safety", level), *words)
         form = ReflectionRequestSerializer(data=data)
@@ -165,7 +165,7 @@ class AnalyzeView(JsonView):
         """Reflects on an answer to any question. The same gate and rules hold as for /api/reflections."""
         data = json_object(request)
         _, level = _gated_answer(data, request, self)  # first of all, as in /api/reflections
-        if level is Level.URGENT:
+        if level == Level.URGENT:
             text = _urgent_words(data)[0]
             return Response({"success": True, "analysis": text}, headers={"Cache-Control": NEVER})
         reflection, question, journey = _analyzed(data, level, request, self, AnalyzeRequestSerializer)
@@ -186,7 +186,7 @@ class AnalyzeAndSpeakView(JsonView):
         """Reflects on an answer to any question, and says where the sound is."""
         data = json_object(request)
         _, level = _gated_answer(data, request, self)  # first of all, as in /api/reflections
-        if level is Level.URGENT:
+        if level == Level.URGENT:
             text, audio = _urgent_words(data)
         else:
             analyzed = _analyzed(data, level, request, self, AnalyzeAndSpeakRequestSerializer)
@@ -261,7 +261,7 @@ def _gated_answer(data: dict[str, Any], request: Request, view: JsonView) -> tup
     # The gate reads it for longer than any other answer, so this caller is counted first.
     check_stranger_rate("reflection", "", SLOW_DOWN, request, view)
     for part in _parts_for_the_gate(answer):
-        if safety.level(part) is Level.URGENT:
+        if safety.level(part) == Level.URGENT:
             return answer, Level.URGENT
     raise AnswerTooLong
 

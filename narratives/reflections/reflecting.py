@@ -75,7 +75,7 @@ def reflect(
     An urgent answer gets none, and no model is called for it. `chance` gives numbers from 0 up to 1.
     """
     level = safety.level(answer) if level is None else level
-    if level is Level.URGENT:
+    if level == Level.URGENT:
         return Reflection("", "safety", level)
     speaks_language = question.language.split("-")[0].lower() == BANK_LANGUAGE
     bank = list(BankReflection.objects.active()) if speaks_language else []
@@ -153,7 +153,7 @@ def _judge(said: str, question: Question, answer: str, level: Level, offered: Se
     # The gate's rules may find in the model's words what the gate did not find in the answer. Its learned
     # layer has learned from answers alone, and takes many harmless reflections for grave ones.
     level = highest((level, rules_level(text)))
-    if level is Level.URGENT:
+    if level == Level.URGENT:
         return _Found(level, Reflection("", "safety", level))
     if problems(text) or not _can_be_spoken(text) or question.has_heard(text):
         return _Found(level)

@@ -22,6 +22,7 @@ from django.db import Error, transaction
 from ttscache.accounting.counters import DAILY_REQUESTS, PLAYBACK_STARTS, SPENDING, USAGE, Key
 from ttscache.connections import returning_connections, start_thread
 from ttscache.models import Clip, FlushedBatch, LastProviderOutcome
+from ttscache.models.booking import microusd_of
 from ttscache.speech import SpeechRequest
 
 logger = logging.getLogger(__name__)
@@ -139,6 +140,7 @@ class Ledger:
         """Count one request for a clip. `seconds` lie between the request and the first byte."""
         hour = int(self._clock() // HOUR_SECONDS)
         bucket = bisect_left(LATENCY_BUCKETS_MS, seconds * 1_000)
+        # As `microusd_of`, which would cost each hit a call.
         list_price_microusd = round(self._price_usd(requested) * 1e6) if outcome not in UNPRICED else 0
         with self._lock:
             self._open.add(hour, requested, outcome, bucket, audio_bytes, list_price_microusd, made_ahead)
@@ -156,7 +158,7 @@ class Ledger:
                 "edge",
                 bucket=0,
                 audio_bytes=hit.audio_bytes,
-                microusd=round(self._price_usd(hit.requested) * 1e6),
+                microusd=microusd_of(self._price_usd(hit.requested)),
                 made_ahead=hit.made_ahead,
             )
         batch.write()
@@ -170,7 +172,7 @@ class Ledger:
             figures = self._open.spending[hour, content_type, request.voice, request.model, outcome]
             figures[0] += 1
             figures[1] += len(request.text)
-            figures[2] += round(usd * 1e6)
+            figures[2] += microusd_of(usd)
 
     def record_chat_call(
         self, model: str, content_type: str, characters: int, usd: float, outcome: str
@@ -184,7 +186,7 @@ class Ledger:
             figures = self._open.spending[hour, content_type, "", model, outcome]
             figures[0] += 1
             figures[1] += characters
-            figures[2] += round(usd * 1e6)
+            figures[2] += microusd_of(usd)
 
     def record_playback(self, content_type: str, voice: str, milliseconds: int) -> None:
         """Count a clip that began to sound in a browser `milliseconds` after the listener asked for it."""

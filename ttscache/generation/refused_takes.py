@@ -31,6 +31,7 @@ from ttscache.errors import (
 )
 from ttscache.generation.job import GenerationJob
 from ttscache.models import Clip, ContentType, Pin, RefusedTake
+from ttscache.models.booking import microusd_of
 from ttscache.tiers import Entry, checksum_of
 from ttscache.tiers.chain import TierChain
 
@@ -93,7 +94,7 @@ def keep_take(job: GenerationJob, error: SpeechError) -> None:
                     "is_usable": facts is not None and not refused.is_part,
                     "is_part": refused.is_part,
                     "made_ahead": job.made_ahead,
-                    "paid_microusd": round(refused.usd * 1e6),
+                    "paid_microusd": microusd_of(refused.usd),
                     "made_at": timezone.now(),
                 },
             )

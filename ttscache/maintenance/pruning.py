@@ -47,6 +47,7 @@ from ttscache.models import (
     WarmItem,
     size_at_rest,
 )
+from ttscache.models.booking import microusd_of
 from ttscache.renditions.irreplaceable import models_to_keep
 from ttscache.tiers import deletion_queue
 from ttscache.wiring import storage_tier
@@ -177,7 +178,7 @@ def _create_run(stale: Stale, requested_by: str, state: PruneRun.State, **fields
         requested_by=requested_by,
         listed=len(stale.content_hashes),
         listed_bytes=stale.freed_bytes,
-        listed_cost_microusd=round(stale.remake_cost_usd * 1e6),
+        listed_cost_microusd=microusd_of(stale.remake_cost_usd),
         kept_back=stale.kept_back,
     )
     # A row for each batch: one row with a million hashes would be read and written again for every batch.
@@ -303,7 +304,7 @@ def _remove_locked(run: PruneRun, clips_to_remove: QuerySet[Clip]) -> list[str]:
     PruneRun.objects.filter(pk=run.pk).update(
         removed=F("removed") + len(gone),
         freed_bytes=F("freed_bytes") + removed.freed_bytes,
-        remake_cost_microusd=F("remake_cost_microusd") + round(removed.remake_cost_usd * 1e6),
+        remake_cost_microusd=F("remake_cost_microusd") + microusd_of(removed.remake_cost_usd),
     )
     return gone
 

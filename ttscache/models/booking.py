@@ -17,4 +17,5 @@ def book(day: QuerySet[Any], microusd: int, cap_microusd: int, *, column: str = 
 
 
 def microusd_of(usd: float) -> int:
+    """US dollars as whole millionths, the unit of every column that counts money."""
     return round(usd * 1e6)

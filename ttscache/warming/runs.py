@@ -23,6 +23,7 @@ from ttscache.accounting.budget import Budget
 from ttscache.accounting.prices import list_price_usd, most_usd
 from ttscache.coordination.leases import end_cooldowns
 from ttscache.models import Clip, Lane, WarmItem, WarmRun, in_batches
+from ttscache.models.booking import microusd_of
 from ttscache.renditions.retirement import gone_models
 from ttscache.speech import ClipSpec
 from ttscache.warming.plan import Plan, plan, record
@@ -244,7 +245,7 @@ def _item_of(run: WarmRun, clip: Clip, lane: Lane, position: int, newer_than: da
         reason=WAS_THERE if was_there else "",
         newer_than=newer_than,
         characters=len(clip.content_text),
-        cost_microusd=round(list_price_usd(clip.model, len(clip.content_text)) * 1e6),
+        cost_microusd=microusd_of(list_price_usd(clip.model, len(clip.content_text))),
     )
 
 
