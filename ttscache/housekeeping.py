@@ -11,6 +11,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 
 from django.db import Error
 
@@ -79,17 +80,21 @@ class Housekeeping:
         self._cache.ledger.flush()
 
     def _run(self) -> None:
+        self._do(self._report)  # at once: a restore must not begin on a site that has just started
         while not self._is_over.wait(self._flush_seconds):
-            try:
-                with returning_connections():
-                    self._pool_watch.look()
-                    self._work()
-            except Error:
-                logger.warning("Housekeeping waits for the database.")
-            except Exception:
-                logger.exception("A round of housekeeping failed.")
-            if self._pool_watch.is_lost:
-                self._have_this_process_replaced()
+            self._do(self._work)
+
+    def _do(self, work: Callable[[], None]) -> None:
+        try:
+            with returning_connections():
+                self._pool_watch.look()
+                work()
+        except Error:
+            logger.warning("Housekeeping waits for the database.")
+        except Exception:
+            logger.exception("A round of housekeeping failed.")
+        if self._pool_watch.is_lost:
+            self._have_this_process_replaced()
 
     def _work(self) -> None:
         self._cache.ledger.flush()
